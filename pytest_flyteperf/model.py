@@ -1,0 +1,240 @@
+"""The values that pass between the stages.
+
+All are frozen msgspec Structs: they compare by value, and each can be written to a file as JSON
+and read back. Times are integer nanoseconds (`_ns`), of the Unix epoch where they are instants
+(`_unix_ns`). A value that is not known is `None`, never 0.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A value that passes between stages."""
+
+
+class Size(StrEnum):
+    """How large a case is run."""
+
+    SHORT = "short"
+    DEFAULT = "default"
+    FULL = "full"
+
+
+class AdminKind(StrEnum):
+    """Who answers as FlyteAdmin."""
+
+    FLYTEADMIN = "flyteadmin"
+    STAND_IN = "stand-in"
+
+
+# --- cluster and deployment -------------------------------------------------------------------
+
+
+class ObjectStore(Frozen):
+    """An S3 endpoint and the bucket that Flyte writes to."""
+
+    endpoint: str
+    """URL, e.g. `http://127.0.0.1:9000`."""
+    access_key: str
+    secret_key: str
+    bucket: str
+    region: str = "us-east-1"
+
+
+class Cluster(Frozen):
+    """A Kubernetes API and an object store: what `provision` hands to `deploy`."""
+
+    kind: str
+    """`local`, `kind` or `existing`."""
+    name: str
+    """Unique on this machine; the name of its state folder."""
+    directory: str
+    """State folder of this cluster (mode 0700): journal, logs, data."""
+    kubeconfig: str
+    """Path of a kubeconfig for this cluster alone."""
+    store: ObjectStore
+    distribution: str
+    """Kubernetes distribution and version, e.g. `kube-apiserver v1.34.1`."""
+    blob_store: str
+    """Object store kind and version, e.g. `versitygw v1.8.0`."""
+    control_socket: str | None = None
+    """Unix socket of the supervisor (local only)."""
+    otlp_endpoint: str | None = None
+    """Where Flyte sends its traces (OTLP gRPC), e.g. `http://127.0.0.1:4317`."""
+    traces: str | None = None
+    """File of received traces: records as in `otlp.binpb` of a recording."""
+    engine_digest: str | None = None
+    """Digest of the embedded engine's programs."""
+
+
+class Subject(Frozen):
+    """What is under test. Stored and shown on both sides of a verdict; never a key."""
+
+    flyte: str
+    """Reference as the user gave it, e.g. `v1.16.8`, a folder, a binary."""
+    digest: str
+    """Digest of what the reference resolved to."""
+    config_digest: str | None = None
+    """SHA-256 of `--flyteperf-config`, if any."""
+    config: str | None = None
+    """The text of `--flyteperf-config`, if any."""
+
+
+class Machine(Frozen):
+    """Where it was measured: half of a baseline's key. Absolute figures hold only here."""
+
+    engine_digest: str | None
+    cpu_model: str
+    cpu_count: int
+    memory_class: str
+    """Memory rounded to a power of two, e.g. `16GiB`, so that two like machines agree."""
+    kernel: str
+
+
+class Environment(Frozen):
+    """Where and how it was measured: with case and size, the key of a baseline."""
+
+    cluster_kind: str
+    admin_kind: AdminKind
+    distribution: str
+    blob_store: str
+    database: str
+    chart: str | None
+    machine: Machine
+    kubelet_slots: int | None = None
+    """How many pods the process kubelet runs at once (local only)."""
+
+
+class Deployment(Frozen):
+    """A Flyte on a cluster: what `deploy` hands to `execute` and `collect`."""
+
+    cluster: Cluster
+    subject: Subject
+    environment: Environment
+    admin_endpoint: str
+    """host:port of FlyteAdmin's gRPC."""
+    admin_insecure: bool = True
+    project: str = "flytesnacks"
+    domain: str = "development"
+    namespace: str = "flytesnacks-development"
+    metrics: dict[str, str] = {}
+    """Component to URL of its Prometheus metrics, e.g. `propeller`, `admin`."""
+    logs: dict[str, str] = {}
+    """Component to path of its log."""
+    pids: dict[str, int] = {}
+    """Component to process id (local only)."""
+    trace_delay_s: float = 0.2
+    """Longest time a finished span stays in the exporter's queue."""
+    image: str = "local/python:1"
+    """Image that tasks are registered with; the process kubelet ignores it."""
+
+
+# --- execution --------------------------------------------------------------------------------
+
+
+class RunPlan(Frozen):
+    """How a case is repeated."""
+
+    warmups: int
+    repeats: int
+    timeout_s: float
+    seed: int
+    random_phase: bool = True
+    """Submit each repeat at a seeded, uniformly random phase of the second."""
+
+
+class Repeat(Frozen):
+    """One finished execution of a case and where its recording lies."""
+
+    case: str
+    size: Size
+    index: int
+    """Number of the repeat, from 0; warm-ups count apart."""
+    warmup: bool
+    execution: str
+    """Flyte's name of the execution."""
+    recording: str
+    """Folder, in the layout of the recordings' README."""
+    phase_wait_ns: int
+    """How long the submission was held back to reach its random phase."""
+    trace_wait_ns: int
+    """How long collection waited for the exporter to hand over the last spans."""
+    client_ns: int
+    """Submission to the observed end, as the client saw it."""
+    problem: str | None = None
+    """Why the repeat counts as failed (phase, timeout, outputs, shape), else None."""
+
+
+# --- measures ---------------------------------------------------------------------------------
+
+
+class Severity(StrEnum):
+    """What an audit finding does to its repeat."""
+
+    NOTE = "note"
+    INVALID = "invalid"
+
+
+class Finding(Frozen):
+    """One audit check that fired."""
+
+    check: str
+    severity: Severity
+    evidence: str
+
+
+class Measures(Frozen):
+    """What analysis computes from one recording."""
+
+    execution: str
+    phase: str
+    """Final phase as FlyteAdmin names it, e.g. `SUCCEEDED`."""
+    metrics: dict[str, int | None]
+    """Metric name (see `METRICS`) to value; None where no source shows it."""
+    findings: tuple[Finding, ...] = ()
+
+
+class Unit(StrEnum):
+    """What a metric counts."""
+
+    NS = "ns"
+    COUNT = "count"
+    BYTES = "bytes"
+
+
+class Metric(Frozen):
+    """A figure that analysis computes per repeat and that the gate can compare."""
+
+    name: str
+    unit: Unit
+    title: str
+    """How tables name it."""
+    exact: bool = False
+    """A count that must be equal in every repeat of an unchanged system."""
+    exact_without_pods: bool = False
+    """Exact where the execution starts no pod, ranged otherwise."""
+
+
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric(name="duration_ns", unit=Unit.NS, title="duration"),
+        Metric(name="handle_ns", unit=Unit.NS, title="working"),
+        Metric(name="pod_ns", unit=Unit.NS, title="user"),
+        Metric(name="flyte_ns", unit=Unit.NS, title="Flyte overhead"),
+        Metric(name="workflow_events", unit=Unit.COUNT, title="workflow events", exact=True),
+        Metric(name="node_events", unit=Unit.COUNT, title="node events", exact=True),
+        Metric(name="task_events", unit=Unit.COUNT, title="task events", exact_without_pods=True),
+        Metric(name="pods", unit=Unit.COUNT, title="pods", exact=True),
+        Metric(name="attempts", unit=Unit.COUNT, title="attempts", exact=True),
+        Metric(name="handles", unit=Unit.COUNT, title="handles"),
+        Metric(name="rounds", unit=Unit.COUNT, title="rounds"),
+        Metric(name="crd_writes", unit=Unit.COUNT, title="CRD writes", exact_without_pods=True),
+        Metric(name="blob_reads", unit=Unit.COUNT, title="blob reads", exact_without_pods=True),
+        Metric(name="blob_writes", unit=Unit.COUNT, title="blob writes", exact_without_pods=True),
+    )
+}
