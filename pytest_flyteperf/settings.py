@@ -1,0 +1,307 @@
+"""Every option once: flag, ini key, environment variable, default and check.
+
+A flag wins over its environment variable, that over the ini key, that over the default. The
+plugin and the command line both read `OPTIONS`; nothing else in the package reads `os.environ`
+for a setting. This module imports nothing heavy: it is loaded in every pytest run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pytest_flyteperf.errors import UsageError
+
+type_names = {bool: "switch", int: "whole number", float: "number of seconds", str: "text"}
+
+
+class Update(StrEnum):
+    """Which baselines a run may write."""
+
+    NONE = "none"
+    NEW = "new"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for, checked."""
+
+    cluster: str
+    flyte: str
+    config: Path | None
+    database: str | None
+    baseline: bool
+    baseline_dir: Path
+    update: Update
+    strict: bool
+    short: bool
+    full: bool
+    repeats: int | None
+    warmups: int | None
+    timeout_s: float
+    seed: int
+    keep: bool
+    wait_s: float
+    out: Path
+    root: Path
+    """Folder that relative paths start from: pytest's rootdir, or the working folder."""
+
+    @property
+    def size(self) -> str:
+        """The size of case that is run: short, default or full."""
+        return "short" if self.short else "full" if self.full else "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One setting and how it is given."""
+
+    name: str
+    """As in the flag after `--flyteperf-`."""
+    kind: type[bool | int | float | str]
+    default: object
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    path: bool = False
+    field: str | None = None
+    """Field of `Settings`; the name with underscores unless given."""
+
+    @property
+    def flag(self) -> str:
+        """As on pytest's command line."""
+        return f"--flyteperf-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        """As in pytest's ini file."""
+        return f"flyteperf_{self.name.replace('-', '_')}"
+
+    @property
+    def variable(self) -> str:
+        """As in the environment."""
+        return self.ini.upper()
+
+    @property
+    def key(self) -> str:
+        """The field of `Settings` that holds it."""
+        return self.field or self.name.replace("-", "_")
+
+    def parse(self, raw: object, where: str, root: Path) -> object:
+        """The value that `raw`, found at `where`, stands for.
+
+        Raises:
+            UsageError: it stands for none; the message names those that are right.
+        """
+        if isinstance(raw, bool) and self.kind is bool:
+            return raw
+        text = str(raw).strip()
+        value = self._convert(text, where)
+        if self.choices and text not in self.choices:
+            raise UsageError(f"{where}: {text!r} is none of {', '.join(self.choices)}")
+        if self.minimum is not None and isinstance(value, int | float) and value < self.minimum:
+            raise UsageError(f"{where}: {text} is less than {self.minimum:g}")
+        return (root / Path(text).expanduser()) if self.path else value
+
+    def _convert(self, text: str, where: str) -> bool | int | float | str:
+        if self.kind is bool:
+            if text.lower() in {"1", "true", "yes", "on"}:
+                return True
+            if text.lower() in {"0", "false", "no", "off", ""}:
+                return False
+            raise UsageError(f"{where}: {text!r} is none of 1, true, yes, on, 0, false, no, off")
+        if not text:
+            raise UsageError(f"{where}: is empty; give a {type_names[self.kind]}")
+        try:
+            return self.kind(text)
+        except ValueError:
+            raise UsageError(f"{where}: {text!r} is not a {type_names[self.kind]}") from None
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        name="baseline",
+        kind=bool,
+        default=False,
+        help="gate: compare with the stored baselines, fail on a regression",
+    ),
+    Option(
+        name="baseline-dir",
+        kind=str,
+        default="baselines",
+        help="folder of the baselines",
+        metavar="DIR",
+        path=True,
+    ),
+    Option(
+        name="update",
+        kind=str,
+        default="none",
+        help="write baselines from this run: all, or only those that are new",
+        choices=("none", "new", "all"),
+    ),
+    Option(
+        name="strict",
+        kind=bool,
+        default=False,
+        help="fail on inconclusive, incomparable and no-baseline too",
+    ),
+    Option(
+        name="short",
+        kind=bool,
+        default=False,
+        help="small cases, few repeats: counts gate, times are advisory",
+    ),
+    Option(
+        name="full",
+        kind=bool,
+        default=False,
+        help="large cases, many repeats",
+    ),
+    Option(
+        name="repeats",
+        kind=int,
+        default=None,
+        help="repeats of each case, in place of its own",
+        metavar="N",
+        minimum=1,
+    ),
+    Option(
+        name="warmups",
+        kind=int,
+        default=None,
+        help="warm-ups of each case, in place of its own",
+        metavar="N",
+        minimum=0,
+    ),
+    Option(
+        name="timeout",
+        kind=float,
+        default=300.0,
+        help="longest one execution may take",
+        metavar="SECONDS",
+        minimum=0.1,
+        field="timeout_s",
+    ),
+    Option(
+        name="seed",
+        kind=int,
+        default=20260101,
+        help="seed of the random submission phases",
+        metavar="N",
+        minimum=0,
+    ),
+    Option(
+        name="cluster",
+        kind=str,
+        default="local",
+        help="where Flyte runs",
+        choices=("local",),
+    ),
+    Option(
+        name="flyte",
+        kind=str,
+        default="v1.16.8",
+        help="which Flyte: a release, a source checkout, or a `flyte` binary",
+        metavar="REF",
+    ),
+    Option(
+        name="config",
+        kind=str,
+        default=None,
+        help="Flyte configuration merged over the engine's own",
+        metavar="FILE",
+        path=True,
+    ),
+    Option(
+        name="database",
+        kind=str,
+        default=None,
+        help="PostgreSQL for a full `flyte` binary (postgres://...); else its SQLite",
+        metavar="DSN",
+    ),
+    Option(
+        name="keep",
+        kind=bool,
+        default=False,
+        help="leave the deployment up for the next run",
+    ),
+    Option(
+        name="wait",
+        kind=float,
+        default=0.0,
+        help="how long to wait for another run that measures on this machine",
+        metavar="SECONDS",
+        minimum=0,
+        field="wait_s",
+    ),
+    Option(
+        name="out",
+        kind=str,
+        default=".flyteperf",
+        help="folder of recordings and results",
+        metavar="DIR",
+        path=True,
+    ),
+)
+
+
+def resolve(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    ini: Callable[[str], object],
+    root: Path,
+) -> Settings:
+    """The settings that flags, environment and ini file add up to.
+
+    `flags` maps an option's name to what the command line gave, None where it gave nothing; `ini`
+    takes an ini key and returns its value, None or "" where there is none.
+
+    Raises:
+        UsageError: a value is wrong, or two exclude each other.
+    """
+    unknown = sorted(
+        name
+        for name in environ
+        if name.startswith("FLYTEPERF_") and name not in _VARIABLES and name not in _FOREIGN
+    )
+    if unknown:
+        known = ", ".join(sorted(_VARIABLES))
+        raise UsageError(f"environment: {unknown[0]} is no setting; there are {known}")
+    values = {o.key: _lookup(o, flags, environ, ini, root) for o in OPTIONS}
+    values["update"] = Update(str(values["update"]))
+    settings = Settings(root=root, **values)  # type: ignore[arg-type] # OPTIONS name its fields
+    if settings.short and settings.full:
+        raise UsageError("--flyteperf-short and --flyteperf-full exclude each other")
+    if settings.config is not None and not settings.config.is_file():
+        raise UsageError(f"--flyteperf-config: {settings.config}: there is no such file")
+    return settings
+
+
+_VARIABLES = frozenset(o.variable for o in OPTIONS)
+_FOREIGN = frozenset({"FLYTEPERF_CACHE", "FLYTEPERF_STATE", "FLYTEPERF_CLUSTER", "FLYTEPERF_POD"})
+"""Where files go (see paths.py), and marks that the engine sets on its own processes."""
+
+
+def _lookup(
+    option: Option,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    ini: Callable[[str], object],
+    root: Path,
+) -> object:
+    given = flags.get(option.name)
+    if given is not None:
+        return option.parse(given, option.flag, root)
+    if environ.get(option.variable):
+        return option.parse(environ[option.variable], option.variable, root)
+    written = ini(option.ini)
+    if written not in (None, "", []):
+        return option.parse(written, option.ini, root)
+    if option.default is None:
+        return None
+    return option.parse(option.default, option.flag, root)
