@@ -1,0 +1,27 @@
+import pytest
+from workflows.chain import cached_chain_of, chain_of, echo_chain_of
+
+
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+def test_chain(flyteperf):
+    """Tasks one after another: the hand-over from a finished pod to the next one."""
+    length = flyteperf.sized(short=3, default=10, full=25)
+    assert flyteperf(chain_of(length), a=0) == length
+
+
+@pytest.mark.flyteperf(warmups=1, repeats={"short": 4, "default": 20, "full": 60})
+def test_cached_chain(flyteperf):
+    """Chained cache hits: one round and one CRD write a node, no pod (flyteorg/flyte#2886).
+
+    The warm-up has an input that no cache has seen: it misses every time and fills the cache.
+    """
+    length = flyteperf.sized(short=5, default=10, full=50)
+    start = flyteperf.fresh_number
+    assert flyteperf(cached_chain_of(length), a=start) == start + length
+
+
+@pytest.mark.flyteperf(repeats={"short": 5, "default": 30, "full": 100})
+def test_echo_chain(flyteperf):
+    """Nodes without pods, one after another: FlytePropeller's own cost of a node."""
+    length = flyteperf.sized(short=10, default=50, full=250)
+    assert flyteperf(echo_chain_of(length), a=7) == 7

@@ -1,0 +1,6 @@
+from workflows.short_task import short_task
+
+
+def test_short_task(flyteperf):
+    """One short task: the least that Flyte adds to a pod, from submission to success."""
+    assert flyteperf(short_task, a=0) == 1

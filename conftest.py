@@ -1,0 +1,3 @@
+"""Test tools that this project's own tests use."""
+
+pytest_plugins = ["pytester"]
