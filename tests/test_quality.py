@@ -1,0 +1,55 @@
+"""The checks that keep the code in order, as tests, so that one command runs everything."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GO_MODULES = sorted(p.parent for p in (ROOT / "pytest_flyteperf/engine/go").glob("*/go.mod"))
+
+
+def check(*command, cwd=ROOT):
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def tool(name):
+    return str(Path(sys.executable).parent / name)
+
+
+def test_ruff_finds_nothing():
+    check(tool("ruff"), "check", ".")
+
+
+def test_everything_is_formatted():
+    check(tool("ruff"), "format", "--check", ".")
+
+
+def test_types_are_strict():
+    check(tool("mypy"))
+
+
+def test_data_flows_one_way():
+    check(tool("lint-imports"), "--no-cache")
+
+
+@pytest.mark.parametrize("module", GO_MODULES, ids=lambda path: path.name)
+def test_go_is_formatted(module):
+    gofmt = shutil.which("gofmt")
+    if gofmt is None:
+        pytest.skip("gofmt is not on PATH")
+    sources = [str(p) for p in module.rglob("*.go")]
+    done = subprocess.run([gofmt, "-l", *sources], capture_output=True, text=True, check=True)
+
+    assert done.stdout == ""
+
+
+def test_no_file_names_a_registry_or_a_lock():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert "uv.lock" not in listed

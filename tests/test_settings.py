@@ -1,0 +1,102 @@
+import ast
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.settings import OPTIONS, Settings, Update, resolve
+
+ROOT = Path("/project")
+
+
+def resolved(flags=None, environ=None, ini=None):
+    return resolve(flags or {}, environ or {}, (ini or {}).get, ROOT)
+
+
+def test_every_option_has_its_field_and_every_field_its_option():
+    assert {f.name for f in fields(Settings)} == {o.key for o in OPTIONS} | {"root"}
+
+
+def test_defaults_gate_nothing_and_write_nothing():
+    settings = resolved()
+
+    assert settings.baseline is False
+    assert settings.update is Update.NONE
+    assert settings.cluster == "local"
+    assert settings.size == "default"
+    assert settings.baseline_dir == ROOT / "baselines"
+
+
+class TestPrecedence:
+    def test_a_flag_wins_over_variable_and_ini(self):
+        settings = resolved({"repeats": 3}, {"FLYTEPERF_REPEATS": "5"}, {"flyteperf_repeats": "7"})
+
+        assert settings.repeats == 3
+
+    def test_a_variable_wins_over_ini(self):
+        settings = resolved({}, {"FLYTEPERF_REPEATS": "5"}, {"flyteperf_repeats": "7"})
+
+        assert settings.repeats == 5
+
+    def test_ini_wins_over_the_default(self):
+        assert resolved({}, {}, {"flyteperf_repeats": "7"}).repeats == 7
+
+    def test_a_variable_turns_a_switch_off_that_ini_turned_on(self):
+        settings = resolved({}, {"FLYTEPERF_BASELINE": "no"}, {"flyteperf_baseline": "true"})
+
+        assert settings.baseline is False
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "ini", "message"),
+    [
+        ({}, {"FLYTEPERF_REPEATS": "many"}, {}, "FLYTEPERF_REPEATS: 'many' is not a whole number"),
+        ({"repeats": 0}, {}, {}, "--flyteperf-repeats: 0 is less than 1"),
+        ({}, {}, {"flyteperf_cluster": "kid"}, "flyteperf_cluster: 'kid' is none of local"),
+        (
+            {},
+            {"FLYTEPERF_STRICT": "maybe"},
+            {},
+            "FLYTEPERF_STRICT: 'maybe' is none of 1, true, yes, on, 0, false, no, off",
+        ),
+        (
+            {"short": True, "full": True},
+            {},
+            {},
+            "--flyteperf-short and --flyteperf-full exclude each other",
+        ),
+        (
+            {"config": "absent.yaml"},
+            {},
+            {},
+            "--flyteperf-config: /project/absent.yaml: there is no such file",
+        ),
+        ({"out": ""}, {}, {}, "--flyteperf-out: is empty; give a text"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line(flags, environ, ini, message):
+    with pytest.raises(UsageError) as refusal:
+        resolved(flags, environ, ini)
+
+    assert str(refusal.value) == message
+
+
+def test_an_unknown_variable_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"FLYTEPERF_REPEAT is no setting; .*FLYTEPERF_REPEATS"):
+        resolved({}, {"FLYTEPERF_REPEAT": "3"})
+
+
+def test_no_other_module_reads_the_environment_for_a_setting():
+    package = Path(__file__).parent.parent / "pytest_flyteperf"
+    variables = {o.variable for o in OPTIONS}
+
+    readers = {
+        path.name: constant.value
+        for path in package.rglob("*.py")
+        if path.name != "settings.py"
+        for constant in ast.walk(ast.parse(path.read_text()))
+        if isinstance(constant, ast.Constant) and constant.value in variables
+    }
+
+    assert readers == {}
