@@ -1,0 +1,1 @@
+"""The embedded engine: its programs, and the processes that run them."""
