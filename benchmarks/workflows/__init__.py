@@ -1,1 +1,1 @@
-"""The workflows of the portfolio: one module each, imported by their tests and by their tasks' processes."""
+"""The workflows of the portfolio, imported by their tests and by the processes of their tasks."""
