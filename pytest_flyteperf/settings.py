@@ -283,7 +283,15 @@ def resolve(
 
 
 _VARIABLES = frozenset(o.variable for o in OPTIONS)
-_FOREIGN = frozenset({"FLYTEPERF_CACHE", "FLYTEPERF_STATE", "FLYTEPERF_OWNER", "FLYTEPERF_POD"})
+_FOREIGN = frozenset(
+    {
+        "FLYTEPERF_CACHE",
+        "FLYTEPERF_STATE",
+        "FLYTEPERF_CLUSTER_ID",
+        "FLYTEPERF_PROCESS",
+        "FLYTEPERF_POD",
+    }
+)
 """Where files go (see paths.py), and marks that the engine sets on its own processes."""
 
 
