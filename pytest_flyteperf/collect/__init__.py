@@ -1,0 +1,1 @@
+"""All raw facts of one repeat, gathered after its end and written as a recording."""

@@ -1,0 +1,192 @@
+"""What FlyteAdmin knows of an execution, read once after its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Self
+
+import grpc
+from flyteidl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
+from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.core import identifier_pb2
+from flyteidl.service import admin_pb2_grpc
+from google.protobuf.json_format import MessageToDict
+
+from pytest_flyteperf.errors import DeploymentError
+from pytest_flyteperf.model import Deployment
+
+CALL_TIMEOUT_S = 30.0
+PAGE = 500
+"""Rows a list call asks for; FlyteAdmin has no upper bound, gRPC messages have."""
+
+TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
+"""Phases of a workflow execution that nothing follows."""
+
+
+class AdminError(DeploymentError):
+    """FlyteAdmin refused a call or did not answer."""
+
+    def __init__(self, message: str, code: grpc.StatusCode) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Harvest(NamedTuple):
+    """FlyteAdmin's rows of one execution, and of those that its launch plan nodes started."""
+
+    execution: Any
+    """`flyteidl.admin.Execution`."""
+    nodes: tuple[Any, ...]
+    """`flyteidl.admin.NodeExecution`s, each parent before its children, depth first."""
+    tasks: tuple[Any, ...]
+    """`flyteidl.admin.TaskExecution`s, in the order of their nodes."""
+    children: dict[str, Harvest]
+    """By the name of the child execution."""
+
+
+class Admin:
+    """A client of FlyteAdmin for executions: what is needed to run them and to read them.
+
+    It uses the generated stubs alone: flytekit's client repeats every refused call three times.
+    """
+
+    def __init__(self, deployment: Deployment, *, page: int = PAGE) -> None:
+        self._endpoint = deployment.admin_endpoint
+        self._project = deployment.project
+        self._domain = deployment.domain
+        self._page = page
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.enable_http_proxy", 0 if deployment.admin_insecure else 1),
+        ]
+        self._channel = (
+            grpc.insecure_channel(self._endpoint, options)
+            if deployment.admin_insecure
+            else grpc.secure_channel(self._endpoint, grpc.ssl_channel_credentials(), options)
+        )
+        self.stub = admin_pb2_grpc.AdminServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def identifier(self, name: str) -> Any:  # noqa: ANN401 - flyteidl has no types
+        """`WorkflowExecutionIdentifier` of an execution in the deployment's project and domain."""
+        return identifier_pb2.WorkflowExecutionIdentifier(
+            project=self._project, domain=self._domain, name=name
+        )
+
+    def call(self, method: str, request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+        """Call AdminService.
+
+        Raises:
+            AdminError: the call failed; one line with the endpoint, the method and the reason.
+        """
+        try:
+            return getattr(self.stub, method)(request, timeout=CALL_TIMEOUT_S)
+        except grpc.RpcError as error:
+            code = error.code()
+            details = " ".join((error.details() or "no details").split())
+            raise AdminError(f"{self._endpoint}: {method}: {code.name}: {details}", code) from None
+
+    def execution(self, identifier: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+        """Read one execution."""
+        return self.call("GetExecution", execution_pb2.WorkflowExecutionGetRequest(id=identifier))
+
+    def terminate(self, name: str, cause: str) -> bool:
+        """Abort an execution; False if it had ended already or is not known."""
+        request = execution_pb2.ExecutionTerminateRequest(id=self.identifier(name), cause=cause)
+        try:
+            self.call("TerminateExecution", request)
+        except AdminError as error:
+            if error.code in (
+                grpc.StatusCode.NOT_FOUND,
+                grpc.StatusCode.FAILED_PRECONDITION,
+                grpc.StatusCode.INVALID_ARGUMENT,
+            ):
+                return False
+            raise
+        return True
+
+    def outputs(self, name: str) -> Any:  # noqa: ANN401 - flyteidl has no types
+        """Read the outputs of an execution, a `LiteralMap`."""
+        request = execution_pb2.WorkflowExecutionGetDataRequest(id=self.identifier(name))
+        return self.call("GetExecutionData", request).full_outputs
+
+    def harvest(self, identifier: Any) -> Harvest:  # noqa: ANN401 - flyteidl has no types
+        """Read an execution, its nodes, tasks and child executions, at any depth."""
+        execution = self.execution(identifier)
+        nodes = tuple(self._nodes(execution.id, ""))
+        tasks = tuple(task for node in nodes for task in self._tasks(node.id))
+        children = {}
+        for node in nodes:
+            if node.closure.HasField("workflow_node_metadata"):
+                child = node.closure.workflow_node_metadata.executionId
+                children[child.name] = self.harvest(child)
+        return Harvest(execution, nodes, tasks, children)
+
+    def _nodes(self, execution: Any, parent: str) -> Iterator[Any]:  # noqa: ANN401
+        request = node_execution_pb2.NodeExecutionListRequest(
+            workflow_execution_id=execution, unique_parent_id=parent
+        )
+        for node in self._pages("ListNodeExecutions", request, "node_executions"):
+            yield node
+            if node.metadata.is_parent_node:
+                yield from self._nodes(execution, node.id.node_id)
+
+    def _tasks(self, node: Any) -> Iterator[Any]:  # noqa: ANN401 - flyteidl has no types
+        request = task_execution_pb2.TaskExecutionListRequest(node_execution_id=node)
+        return self._pages("ListTaskExecutions", request, "task_executions")
+
+    def _pages(self, method: str, request: Any, rows: str) -> Iterator[Any]:  # noqa: ANN401
+        # Without an order, offsets of a paged list point at different rows each time.
+        request.sort_by.CopyFrom(
+            common_pb2.Sort(key="created_at", direction=common_pb2.Sort.ASCENDING)
+        )
+        request.limit = self._page
+        while True:
+            answer = self.call(method, request)
+            yield from getattr(answer, rows)
+            if not answer.token or not getattr(answer, rows):
+                return
+            request.token = answer.token
+
+
+def phase_name(execution: Any) -> str:  # noqa: ANN401 - flyteidl has no types
+    """Phase of an execution as FlyteAdmin names it, e.g. `SUCCEEDED`."""
+    name: str = core_execution_pb2.WorkflowExecution.Phase.Name(execution.closure.phase)
+    return name
+
+
+def error_message(execution: Any) -> str:  # noqa: ANN401 - flyteidl has no types
+    """Why an execution failed or was aborted, in one line; empty if it says nothing."""
+    closure = execution.closure
+    if closure.HasField("abort_metadata"):
+        return " ".join(str(closure.abort_metadata.cause).split())
+    if not closure.HasField("error"):
+        return ""
+    lines = [line.strip() for line in str(closure.error.message).splitlines() if line.strip()]
+    return lines[-1] if lines else str(closure.error.code)
+
+
+def to_json(message: Any) -> dict[str, Any]:  # noqa: ANN401 - flyteidl has no types
+    """Proto JSON with proto field names, as recordings hold it."""
+    converted: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return converted
+
+
+def files(harvest: Harvest) -> dict[str, bytes]:
+    """Files of a harvest by their path in a recording's folder, not compressed."""
+    encode: Callable[[object], bytes] = lambda rows: json.dumps(rows, indent=1).encode()  # noqa: E731
+    result = {
+        "execution.json": encode(to_json(harvest.execution)),
+        "node_executions.json": encode([to_json(node) for node in harvest.nodes]),
+        "task_executions.json": encode([to_json(task) for task in harvest.tasks]),
+    }
+    for name, child in harvest.children.items():
+        result |= {f"children/{name}/{path}": data for path, data in files(child).items()}
+    return result

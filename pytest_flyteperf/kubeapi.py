@@ -1,0 +1,326 @@
+"""The Kubernetes API over plain HTTP: a kubeconfig, requests, and watches that hand over raw lines.
+
+The `kubernetes` package takes 0.7 s to import and turns every event into objects. A measuring
+client wants neither: it reads lines, notes when they came, and parses them after the end.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import urllib3
+import yaml
+
+from pytest_flyteperf.errors import ClusterError
+
+GONE = 410
+"""HTTP status of a watch whose resource version the API server has compacted away."""
+
+
+class KubeError(ClusterError):
+    """The API server refused a request or could not be reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status, or None if there was no answer."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach an API server: what the current context of a kubeconfig says."""
+
+    server: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ca: str | None = None
+    """PEM text of the authorities that the server's certificate is checked against."""
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    insecure: bool = False
+    server_name: str | None = None
+
+    @classmethod
+    def from_kubeconfig(cls, path: str | Path) -> Self:
+        """Read the current context of a kubeconfig.
+
+        Tokens, client certificates, passwords and exec plugins (EKS, GKE) are understood.
+
+        Raises:
+            ClusterError: the file is missing, not a kubeconfig, or its exec plugin fails.
+        """
+        path = Path(path)
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+            context = _named(config, "context", config["current-context"])
+            cluster = _named(config, "cluster", context["cluster"])
+            user = _named(config, "user", context["user"]) if context.get("user") else {}
+            server = cluster["server"]
+        except OSError as error:
+            raise ClusterError(f"{path}: {error.strerror}; give a readable kubeconfig") from None
+        except (KeyError, TypeError, StopIteration, ValueError, yaml.YAMLError) as error:
+            reason = str(error).splitlines()[0] if str(error) else "no such entry"
+            raise ClusterError(f"{path}: not a usable kubeconfig ({reason})") from None
+        credentials = {**user, **_exec_credentials(user, path)}
+        return cls(
+            server=server.rstrip("/"),
+            headers=_authorization(credentials, path.parent),
+            ca=_inline(cluster, "certificate-authority-data"),
+            ca_file=_file(cluster, "certificate-authority", path.parent),
+            client_certificate=_material(credentials, "client-certificate", path.parent),
+            client_key=_material(credentials, "client-key", path.parent),
+            insecure=bool(cluster.get("insecure-skip-tls-verify")),
+            server_name=cluster.get("tls-server-name"),
+        )
+
+
+class KubeApi:
+    """One API server: requests with JSON answers, and watches with raw lines.
+
+    Safe to use from several threads; close it to drop its connections.
+    """
+
+    def __init__(self, access: Access, *, connections: int = 8) -> None:
+        self._server = access.server
+        self._directory = tempfile.TemporaryDirectory(prefix="flyteperf-kube-")
+        options: dict[str, Any] = {"maxsize": connections, "headers": dict(access.headers)}
+        if access.server.startswith("https:"):
+            options["cert_reqs"] = "CERT_NONE" if access.insecure else "CERT_REQUIRED"
+            options["ca_cert_data"] = access.ca
+            options["ca_certs"] = access.ca_file
+            options["cert_file"] = self._written("client.crt", access.client_certificate)
+            options["key_file"] = self._written("client.key", access.client_key)
+            if access.server_name:
+                options["server_hostname"] = access.server_name
+                options["assert_hostname"] = access.server_name
+        self._pool = urllib3.PoolManager(**options)
+
+    @classmethod
+    def from_kubeconfig(cls, path: str | Path) -> Self:
+        """Reach the cluster of a kubeconfig's current context."""
+        return cls(Access.from_kubeconfig(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop idle connections and forget credentials written for TLS."""
+        self._pool.clear()
+        self._directory.cleanup()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        timeout_s: float = 30,
+    ) -> Any:  # noqa: ANN401 - JSON of any kind
+        """Send one request and return the JSON of its answer.
+
+        Raises:
+            KubeError: no answer, or one with a status of 400 and above.
+        """
+        encoded = None if body is None else json.dumps(body).encode()
+        try:
+            answer = self._pool.request(
+                method,
+                self._url(path, query),
+                body=encoded,
+                headers=self._headers(content_type if encoded is not None else None),
+                timeout=timeout_s,
+                retries=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self._server, error) from error
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP
+            raise _refused(method, path, answer.status, answer.data)
+        return json.loads(answer.data) if answer.data else None
+
+    def list(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """List a collection: `items` and `metadata.resourceVersion`, where a watch can start."""
+        answer: dict[str, Any] = self.request("GET", path, query=query)
+        return answer
+
+    def patch(self, path: str, body: object, *, kind: str = "merge-patch") -> Any:  # noqa: ANN401
+        """Patch an object or its subresource; `kind` as in `application/<kind>+json`."""
+        return self.request("PATCH", path, body=body, content_type=f"application/{kind}+json")
+
+    def delete(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
+        """Delete an object, or the objects of a collection that a selector names."""
+        return self.request("DELETE", path, query=query)
+
+    def open_watch(
+        self, path: str, resource_version: str, *, query: Mapping[str, str] | None = None
+    ) -> Watch:
+        """Start to watch a collection behind a resource version.
+
+        Raises:
+            KubeError: no answer, or a refusal; its status is `GONE` if the version is too old.
+        """
+        question = {
+            **(query or {}),
+            "watch": "true",
+            "resourceVersion": resource_version,
+            "allowWatchBookmarks": "true",
+        }
+        try:
+            answer = self._pool.request(
+                "GET",
+                self._url(path, question),
+                headers=self._headers(None),
+                timeout=urllib3.Timeout(connect=30, read=None),
+                retries=False,
+                preload_content=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self._server, error) from error
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP
+            data = answer.data
+            answer.release_conn()
+            raise _refused("WATCH", path, answer.status, data)
+        return Watch(answer)
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _headers(self, content_type: str | None) -> dict[str, str]:
+        headers = {**self._pool.headers, "Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        return headers
+
+    def _written(self, name: str, text: str | None) -> str | None:
+        if text is None:
+            return None
+        path = Path(self._directory.name, name)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        return str(path)
+
+
+class Watch:
+    """One open watch: an iterator of raw lines, each an event, as they come."""
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Hand over each line, without its newline, as soon as it has come.
+
+        Ends quietly when the server closes the watch, which it does every hour or so.
+        """
+        rest = b""
+        try:
+            for chunk in self._answer.stream(1 << 16, decode_content=True):
+                lines = (rest + chunk).split(b"\n")
+                rest = lines.pop()
+                yield from lines
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
+            # A connection cut in mid-read, by the server or by close(): the watch is over.
+            return
+
+    def close(self) -> None:
+        """End the watch, also from another thread that waits for its next line."""
+        shutdown = getattr(self._answer, "shutdown", None)
+        if shutdown is not None:
+            with contextlib.suppress(OSError, ValueError):
+                shutdown()
+        self._answer.close()
+
+
+def _unreachable(server: str, error: Exception) -> KubeError:
+    return KubeError(f"{server}: the Kubernetes API does not answer ({_first_line(error)})")
+
+
+def _refused(method: str, path: str, status: int, data: bytes) -> KubeError:
+    try:
+        message = json.loads(data).get("message", "")
+    except (ValueError, AttributeError):
+        message = data[:200].decode(errors="replace")
+    return KubeError(f"{method} {path}: {status} {' '.join(str(message).split())}", status)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _named(config: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(e[kind] for e in config[f"{kind}s"] if e["name"] == name)
+    return found
+
+
+def _inline(entry: Mapping[str, Any], key: str) -> str | None:
+    data = entry.get(key)
+    return base64.b64decode(data).decode() if data else None
+
+
+def _file(entry: Mapping[str, Any], key: str, folder: Path) -> str | None:
+    name = entry.get(key)
+    return str(folder / name) if name else None
+
+
+def _material(entry: Mapping[str, Any], key: str, folder: Path) -> str | None:
+    inline = _inline(entry, f"{key}-data")
+    if inline is not None:
+        return inline
+    file = _file(entry, key, folder)
+    return Path(file).read_text(encoding="utf-8") if file else None
+
+
+def _authorization(user: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    token = user.get("token")
+    if not token and user.get("tokenFile"):
+        token = (folder / user["tokenFile"]).read_text(encoding="utf-8").strip()
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    if user.get("username"):
+        pair = f"{user['username']}:{user.get('password', '')}".encode()
+        return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+    return {}
+
+
+def _exec_credentials(user: Mapping[str, Any], path: Path) -> dict[str, str]:
+    plugin = user.get("exec")
+    if not plugin:
+        return {}
+    command = [plugin["command"], *(plugin.get("args") or [])]
+    extra = {e["name"]: e["value"] for e in plugin.get("env") or []}
+    question = {"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": {}}
+    environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(question)}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60)
+        status = json.loads(done.stdout)["status"]
+    except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        raise ClusterError(
+            f"{path}: credential plugin {command[0]} failed ({_first_line(error)})"
+        ) from None
+    keys = {
+        "token": "token",
+        "clientCertificateData": "client-certificate",
+        "clientKeyData": "client-key",
+    }
+    credentials = {ours: status[theirs] for theirs, ours in keys.items() if status.get(theirs)}
+    # A plugin hands over PEM text; a kubeconfig carries the same under `-data`, in base64.
+    return {
+        (f"{key}-data" if key != "token" else key): (
+            base64.b64encode(value.encode()).decode() if key != "token" else value
+        )
+        for key, value in credentials.items()
+    }
