@@ -1,0 +1,26 @@
+"""What flytekit reads from environment and temporary folder when imported, read anew in a child."""
+
+from __future__ import annotations
+
+import tempfile
+
+from flytekit import loggers
+from flytekit.configuration import DataConfig
+from flytekit.core import context_manager, data_persistence
+
+
+def configure() -> None:
+    """Set flytekit's loggers, default file access and context as a fresh import would."""
+    for logger in (loggers.logger, loggers.user_space_logger, loggers.developer_logger):
+        logger.handlers.clear()
+    loggers.initialize_global_loggers()
+    folder = tempfile.mkdtemp(prefix="flyte-")
+    provider = data_persistence.FileAccessProvider(
+        local_sandbox_dir=f"{folder}/sandbox",
+        raw_output_prefix=f"{folder}/raw",
+        data_config=DataConfig.auto(),
+    )
+    data_persistence.flyte_tmp_dir = folder
+    data_persistence.default_local_file_access_provider = provider
+    context_manager.default_local_file_access_provider = provider
+    context_manager.FlyteContextManager.initialize()
