@@ -1,0 +1,11 @@
+"""From a recording to measures: pure functions of the files in one folder.
+
+`analyze_recording(folder)` is the door. Nothing here reads a clock, an environment variable, a
+cluster or a network; two runs over the same folder give the same measures.
+"""
+
+from __future__ import annotations
+
+from pytest_flyteperf.analyze.measures import analyze_recording
+
+__all__ = ["analyze_recording"]

@@ -1,0 +1,255 @@
+"""The parts of a recording's JSON documents that analysis reads.
+
+Proto JSON with proto field names (FlyteAdmin) and Kubernetes' JSON (pods). Fields that are not
+named here are skipped while decoding, so newer servers' answers are read too.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """Part of a document: unknown fields are skipped."""
+
+
+class Identifier(_Document, frozen=True):
+    """Project, domain and name of an execution."""
+
+    name: str = ""
+
+
+class ExecutionClosure(_Document, frozen=True):
+    """`flyteidl.admin.ExecutionClosure`."""
+
+    phase: str = "UNDEFINED"
+    created_at: str | None = None
+    started_at: str | None = None
+    updated_at: str | None = None
+    duration: str | None = None
+
+
+class ExecutionSpec(_Document, frozen=True):
+    """`flyteidl.admin.ExecutionSpec`."""
+
+    max_parallelism: int = 0
+
+
+class ExecutionDocument(_Document, frozen=True):
+    """`flyteidl.admin.Execution`."""
+
+    id: Identifier
+    closure: ExecutionClosure
+    spec: ExecutionSpec = ExecutionSpec()
+
+
+class NodeExecutionId(_Document, frozen=True):
+    """`flyteidl.core.NodeExecutionIdentifier`."""
+
+    node_id: str
+    execution_id: Identifier = Identifier()
+
+
+class WorkflowNodeMetadata(_Document, frozen=True):
+    """Which execution a launch plan node started."""
+
+    execution_id: Identifier = msgspec.field(name="executionId", default=Identifier())
+
+
+class TaskNodeMetadata(_Document, frozen=True):
+    """Cache status of a task node."""
+
+    cache_status: str = "CACHE_DISABLED"
+
+
+class NodeExecutionClosure(_Document, frozen=True):
+    """`flyteidl.admin.NodeExecutionClosure`."""
+
+    phase: str = "UNDEFINED"
+    created_at: str | None = None
+    started_at: str | None = None
+    updated_at: str | None = None
+    duration: str | None = None
+    workflow_node_metadata: WorkflowNodeMetadata | None = None
+    task_node_metadata: TaskNodeMetadata | None = None
+
+
+class NodeExecutionMetaData(_Document, frozen=True):
+    """`flyteidl.admin.NodeExecutionMetaData`."""
+
+    spec_node_id: str = ""
+    retry_group: str = ""
+    is_parent_node: bool = False
+    is_dynamic: bool = False
+    is_array: bool = False
+
+
+class NodeExecutionDocument(_Document, frozen=True):
+    """`flyteidl.admin.NodeExecution`."""
+
+    id: NodeExecutionId
+    closure: NodeExecutionClosure = NodeExecutionClosure()
+    metadata: NodeExecutionMetaData = NodeExecutionMetaData()
+
+
+class ExternalResource(_Document, frozen=True):
+    """One attempt of one sub-task of an array node."""
+
+    external_id: str = ""
+    index: int = 0
+    retry_attempt: int = 0
+    phase: str = "UNDEFINED"
+
+
+class TaskExecutionMetadata(_Document, frozen=True):
+    """`flyteidl.event.TaskExecutionMetadata`."""
+
+    generated_name: str = ""
+    plugin_identifier: str = ""
+    external_resources: tuple[ExternalResource, ...] = ()
+
+
+class Reason(_Document, frozen=True):
+    """One entry of a task execution's history."""
+
+    occurred_at: str | None = None
+    message: str = ""
+
+
+class TaskExecutionClosure(_Document, frozen=True):
+    """`flyteidl.admin.TaskExecutionClosure`."""
+
+    phase: str = "UNDEFINED"
+    created_at: str | None = None
+    started_at: str | None = None
+    updated_at: str | None = None
+    duration: str | None = None
+    task_type: str = ""
+    metadata: TaskExecutionMetadata = TaskExecutionMetadata()
+    reasons: tuple[Reason, ...] = ()
+
+
+class TaskExecutionId(_Document, frozen=True):
+    """`flyteidl.core.TaskExecutionIdentifier`."""
+
+    node_execution_id: NodeExecutionId
+    retry_attempt: int = 0
+
+
+class TaskExecutionDocument(_Document, frozen=True):
+    """`flyteidl.admin.TaskExecution`."""
+
+    id: TaskExecutionId
+    closure: TaskExecutionClosure = TaskExecutionClosure()
+
+
+class OwnerReference(_Document, frozen=True):
+    """Who owns a Kubernetes object."""
+
+    kind: str = ""
+    name: str = ""
+    controller: bool = False
+
+
+class ObjectMeta(_Document, frozen=True):
+    """Kubernetes' `metadata`."""
+
+    name: str = ""
+    uid: str = ""
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+    creation_timestamp: str | None = msgspec.field(name="creationTimestamp", default=None)
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owners: tuple[OwnerReference, ...] = msgspec.field(name="ownerReferences", default=())
+
+
+class ContainerRunning(_Document, frozen=True):
+    """A container's `state.running`."""
+
+    started_at: str | None = msgspec.field(name="startedAt", default=None)
+
+
+class ContainerTerminated(_Document, frozen=True):
+    """A container's `state.terminated`."""
+
+    exit_code: int = msgspec.field(name="exitCode", default=0)
+    reason: str = ""
+    started_at: str | None = msgspec.field(name="startedAt", default=None)
+    finished_at: str | None = msgspec.field(name="finishedAt", default=None)
+
+
+class ContainerState(_Document, frozen=True):
+    """A container's `state`."""
+
+    running: ContainerRunning | None = None
+    terminated: ContainerTerminated | None = None
+
+
+class ContainerStatus(_Document, frozen=True):
+    """One entry of a pod's `containerStatuses`."""
+
+    name: str = ""
+    state: ContainerState = ContainerState()
+
+
+class PodStatus(_Document, frozen=True):
+    """A pod's `status`."""
+
+    phase: str = ""
+    containers: tuple[ContainerStatus, ...] = msgspec.field(name="containerStatuses", default=())
+
+
+class PodSpec(_Document, frozen=True):
+    """A pod's `spec`."""
+
+    node: str | None = msgspec.field(name="nodeName", default=None)
+
+
+class PodDocument(_Document, frozen=True):
+    """A Kubernetes pod."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class PodEvent(_Document, frozen=True):
+    """One watch event of a pod."""
+
+    type: str
+    object: PodDocument
+
+
+class PodRecord(_Document, frozen=True):
+    """One line of pods.jsonl."""
+
+    received: float
+    event: PodEvent
+
+
+class WorkflowMeta(_Document, frozen=True):
+    """Name and revision of a FlyteWorkflow."""
+
+    metadata: ObjectMeta = ObjectMeta()
+
+
+class WorkflowEvent(_Document, frozen=True):
+    """One watch event of a FlyteWorkflow, its object undecoded."""
+
+    type: str
+    object: msgspec.Raw
+
+
+class WorkflowRecord(_Document, frozen=True):
+    """One line of flyteworkflows.jsonl."""
+
+    received: float
+    event: WorkflowEvent
+
+
+class RecordingDocument(_Document, frozen=True):
+    """recording.json: what the recorder knew."""
+
+    case: str = ""
+    submitted: float | None = None
+    client_seconds: float | None = None

@@ -1,0 +1,189 @@
+"""Pods of an execution, folded from watch events: when their containers ran, and how surely.
+
+A kubelet stamps whole seconds. Such a stamp says that the instant lies within its second; the
+watch says more: a container started no earlier than its pod was seen and no later than the event
+that first shows it started was received. What remains is the interval [low, high], and the point
+is its end: a status is reported soon after it becomes true, so the latest instant that the second
+and the order allow is the likeliest. A kubelet that stamps nanoseconds (annotations
+`flyteperf.dev/started-ns` and `flyteperf.dev/finished-ns`) leaves no interval.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_flyteperf.analyze.stamps import SECOND_NS, is_whole_second, seconds_ns, unix_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_flyteperf.analyze.documents import ContainerStatus, PodDocument, PodRecord
+
+STARTED_NS = "flyteperf.dev/started-ns"
+FINISHED_NS = "flyteperf.dev/finished-ns"
+PRIMARY = "primary_container_name"
+
+
+class Instant(NamedTuple):
+    """When something happened, in Unix nanoseconds: low <= point <= high."""
+
+    low: int
+    point: int
+    high: int
+
+    @classmethod
+    def exact(cls, at_ns: int) -> Instant:
+        """An instant that is known."""
+        return cls(at_ns, at_ns, at_ns)
+
+    def no_earlier(self, at_ns: int) -> Instant:
+        """The same instant, not before another."""
+        return Instant(max(self.low, at_ns), max(self.point, at_ns), max(self.high, at_ns))
+
+    def no_later(self, at_ns: int) -> Instant:
+        """The same instant, not after another."""
+        return Instant(min(self.low, at_ns), min(self.point, at_ns), min(self.high, at_ns))
+
+
+class Pod(NamedTuple):
+    """One pod's life as the watch and the kubelet tell it."""
+
+    name: str
+    execution: str
+    """The FlyteWorkflow that controls it. The label `execution-id` names the parent's execution in
+    pods of launch plan children, whose labels are inherited."""
+    node: str
+    """Label `node-id`: the id in the template, or n<index> of a sub-task."""
+    created_ns: int
+    """Receipt of its first event."""
+    bound_ns: int | None
+    """Receipt of the event that first names its node."""
+    started: Instant | None
+    finished: Instant | None
+    reported_ns: int | None
+    """Receipt of the event that first shows its container's end."""
+    deleted_ns: int | None
+    exit_code: int | None
+    phase: str
+    precise: bool
+    """Both stamps are the kubelet's nanoseconds."""
+
+
+class _Life:
+    """What has been seen of one pod so far."""
+
+    __slots__ = ("bound", "created", "deleted", "finished", "last", "running", "terminated")
+
+    def __init__(self, created: int) -> None:
+        self.created = created
+        self.bound: int | None = None
+        self.running: int | None = None
+        self.terminated: int | None = None
+        self.deleted: int | None = None
+        self.finished: PodDocument | None = None
+        self.last: PodDocument | None = None
+
+    def see(self, pod: PodDocument, received: int, *, deleted: bool) -> None:
+        status = _primary(pod)
+        if self.bound is None and pod.spec.node:
+            self.bound = received
+        if status is not None:
+            if self.running is None and (status.state.running or status.state.terminated):
+                self.running = received
+            if self.terminated is None and status.state.terminated:
+                self.terminated = received
+                self.finished = pod
+        if deleted and self.deleted is None:
+            self.deleted = received
+        self.last = pod
+
+
+def fold_pods(records: Iterable[PodRecord], executions: frozenset[str]) -> list[Pod]:
+    """The pods that these executions own, in order of their first event."""
+    lives: dict[str, _Life] = {}
+    for record in sorted(records, key=lambda record: record.received):
+        pod = record.event.object
+        if record.event.type == "BOOKMARK" or owner(pod) not in executions:
+            continue
+        received = seconds_ns(record.received)
+        life = lives.setdefault(pod.metadata.uid or pod.metadata.name, _Life(received))
+        life.see(pod, received, deleted=record.event.type == "DELETED")
+    return [_pod(life, life.finished or life.last) for life in lives.values() if life.last]
+
+
+def owner(pod: PodDocument) -> str:
+    """Name of the FlyteWorkflow that controls a pod, else its label `execution-id`, else ''."""
+    for reference in pod.metadata.owners:
+        if reference.kind.lower() == "flyteworkflow":
+            return reference.name
+    return pod.metadata.labels.get("execution-id", "")
+
+
+def _primary(pod: PodDocument) -> ContainerStatus | None:
+    containers = pod.status.containers
+    name = pod.metadata.annotations.get(PRIMARY)
+    for status in containers:
+        if status.name == name:
+            return status
+    return containers[0] if containers else None
+
+
+def _pod(life: _Life, pod: PodDocument) -> Pod:
+    status = _primary(pod)
+    state = status.state if status else None
+    terminated = state.terminated if state else None
+    begun = (terminated and terminated.started_at) or (
+        state and state.running and state.running.started_at
+    )
+    annotations = (life.last or pod).metadata.annotations or pod.metadata.annotations
+    started = _instant(annotations.get(STARTED_NS), begun or None, life.created, life.running)
+    finished = _instant(
+        annotations.get(FINISHED_NS),
+        terminated.finished_at if terminated else None,
+        life.created,
+        life.terminated,
+    )
+    if started is not None and finished is not None:
+        finished = finished.no_earlier(started.low)
+        started = started.no_later(finished.high)
+        if started.point > finished.point:
+            finished = finished._replace(point=min(started.point, finished.high))
+            started = started._replace(point=min(started.point, finished.point))
+    return Pod(
+        name=pod.metadata.name,
+        execution=owner(pod),
+        node=pod.metadata.labels.get("node-id", ""),
+        created_ns=life.created,
+        bound_ns=life.bound,
+        started=started,
+        finished=finished,
+        reported_ns=life.terminated,
+        deleted_ns=life.deleted,
+        exit_code=terminated.exit_code if terminated else None,
+        phase=pod.status.phase,
+        precise=STARTED_NS in annotations and FINISHED_NS in annotations,
+    )
+
+
+def _instant(
+    exact: str | None,
+    stamp: str | None,
+    not_before: int,
+    not_after: int | None,
+) -> Instant | None:
+    """An instant from the kubelet's nanoseconds, else from its stamp and the watch's order."""
+    if exact is not None and exact.isascii() and exact.isdigit():
+        return Instant.exact(int(exact))
+    if stamp is None:
+        return None
+    try:
+        low = unix_ns(stamp)
+    except ValueError:
+        return None
+    if not is_whole_second(stamp):
+        return Instant.exact(low)
+    high = low + SECOND_NS - 1
+    low = max(low, min(not_before, high))
+    if not_after is not None:
+        high = min(high, max(not_after, low))
+    return Instant(low, high, high)
