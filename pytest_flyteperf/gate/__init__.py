@@ -1,0 +1,37 @@
+"""The gate: samples, baseline, environment and policy in; verdicts with reasons out.
+
+Pure but for the baseline files, which `BaselineStore` reads, and writes when asked.
+"""
+
+from pytest_flyteperf.gate.baseline import Accepted, Baseline, Session, Tolerance, session
+from pytest_flyteperf.gate.judge import judge
+from pytest_flyteperf.gate.policy import DEFAULT_GATE, TIMER_GATE, Policy
+from pytest_flyteperf.gate.store import BaselineStore, Unused
+from pytest_flyteperf.gate.verdict import (
+    CaseVerdict,
+    Kind,
+    MetricVerdict,
+    Provenance,
+    Summary,
+    Verdict,
+)
+
+__all__ = [
+    "DEFAULT_GATE",
+    "TIMER_GATE",
+    "Accepted",
+    "Baseline",
+    "BaselineStore",
+    "CaseVerdict",
+    "Kind",
+    "MetricVerdict",
+    "Policy",
+    "Provenance",
+    "Session",
+    "Summary",
+    "Tolerance",
+    "Unused",
+    "Verdict",
+    "judge",
+    "session",
+]

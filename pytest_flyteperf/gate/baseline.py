@@ -1,0 +1,198 @@
+"""Accepted samples of a case in an environment: the values, and the text of their file.
+
+A file holds one case, with a section per size; see `Baseline` for a section's fields. The text
+keeps a stable order and one metric a line, so that two branches that record different cases or
+sizes merge.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pytest_flyteperf.errors import BaselineError
+from pytest_flyteperf.gate import strict_yaml
+from pytest_flyteperf.model import METRICS, Environment, Frozen, Size, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_flyteperf.model import Measures
+
+SCHEMA: Final = 1
+"""Of the file. A newer one is refused by name; an older one is migrated on reading."""
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_REPEATS: Final = 10_000
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+class Session(Frozen, frozen=True, forbid_unknown_fields=True):
+    """Repeats that one deployment ran in one go. Sessions differ more than repeats do."""
+
+    id: str
+    """Unique within the baseline."""
+    samples: dict[str, tuple[int | None, ...]]
+    """Metric name to its value in each valid repeat, in the order they ran; None if unknown."""
+
+    def __post_init__(self) -> None:
+        """Refuse samples that belong to different numbers of repeats."""
+        lengths = {len(values) for values in self.samples.values()}
+        if len(lengths) > 1:
+            raise ValueError(f"session {self.id}: metrics have {sorted(lengths)} repeats")
+        if lengths and max(lengths) > MAX_REPEATS:
+            raise ValueError(f"session {self.id}: more than {MAX_REPEATS} repeats")
+        for name, values in self.samples.items():
+            if any(value is not None and value < 0 for value in values):
+                raise ValueError(f"session {self.id}: {name} is negative")
+
+    @property
+    def repeats(self) -> int:
+        """Number of valid repeats."""
+        return max((len(values) for values in self.samples.values()), default=0)
+
+
+class Tolerance(Frozen, frozen=True, forbid_unknown_fields=True):
+    """Growth that was accepted of a metric, and who asked for it."""
+
+    share: float
+    """As a share of the baseline: 0.05 is 5 %."""
+    source: str
+    """E.g. `marker`, `ini`, `accept`."""
+
+
+class Accepted(Frozen, frozen=True, forbid_unknown_fields=True):
+    """Who took these samples for the measure of things, and why."""
+
+    by: str
+    reason: str
+
+
+class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
+    """Accepted samples of a case and size in an environment."""
+
+    case: str
+    size: Size
+    digest: str | None
+    """Digest of the case: its workflow's source and inputs."""
+    recorded: str
+    """UTC, e.g. `2026-11-22T18:40:00Z`."""
+    tool: str
+    """Version of pytest-flyteperf."""
+    commit: str | None
+    """Commit of the checkout that holds the baseline, when it was recorded."""
+    accepted: Accepted
+    subject: Subject
+    environment: Environment
+    sessions: tuple[Session, ...]
+    canaries: dict[str, float] = msgspec.field(default_factory=dict)
+    """Reference figures of the machine, unit in the name, e.g. `api_write_ms`; shown, no key."""
+    tolerances: dict[str, Tolerance] = msgspec.field(default_factory=dict)
+    file: str | None = None
+    """Where it was read; not stored."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can have recorded."""
+        if not _DATE.fullmatch(self.recorded):
+            raise ValueError(f"recorded {self.recorded!r} is no date such as 2026-11-22T18:40:00Z")
+        ids = [session.id for session in self.sessions]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two sessions have the same id")
+        if not any(session.repeats for session in self.sessions):
+            raise ValueError("no session has a sample")
+        for name, tolerance in self.tolerances.items():
+            if not 0 <= tolerance.share < float("inf"):
+                raise ValueError(f"tolerance of {name} is {tolerance.share}")
+
+    def values(self, metric: str) -> tuple[int, ...]:
+        """Known values of a metric, over all sessions."""
+        return tuple(
+            value
+            for session in self.sessions
+            for value in session.samples.get(metric, ())
+            if value is not None
+        )
+
+    @property
+    def repeats(self) -> int:
+        """Number of repeats, over all sessions."""
+        return sum(session.repeats for session in self.sessions)
+
+
+def session(name: str, measures: Sequence[Measures]) -> Session:
+    """Gather the samples of a session's valid repeats, without metrics that nothing shows."""
+    names = [n for n in METRICS if any(m.metrics.get(n) is not None for m in measures)]
+    return Session(id=name, samples={n: tuple(m.metrics.get(n) for m in measures) for n in names})
+
+
+def loads(text: str, where: str) -> dict[Size, Baseline]:
+    """Read a baseline file's text.
+
+    Args:
+        text: the file's content.
+        where: its path, for messages and for `Baseline.file`.
+
+    Raises:
+        BaselineError: anything that `dumps` did not write, in one line.
+    """
+    try:
+        document = strict_yaml.loads(text)
+    except strict_yaml.StrictYamlError as error:
+        raise BaselineError(f"{where}: {error}; restore the file, or record it anew") from None
+    if not isinstance(document, dict):
+        raise BaselineError(f"{where}: no mapping; restore the file, or record it anew")
+    schema = document.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise BaselineError(
+            f"{where}: schema {schema!r} is no version; restore the file, or record it anew"
+        )
+    if schema > SCHEMA:
+        raise BaselineError(
+            f"{where}: schema {schema} is newer than {SCHEMA}, the latest known here; "
+            "upgrade pytest-flyteperf"
+        )
+    return _sections(document, where)
+
+
+def dumps(baselines: Mapping[Size, Baseline]) -> str:
+    """Write the sections of one case, short before default before full, in stable order."""
+    cases = {baseline.case for baseline in baselines.values()}
+    if len(cases) != 1:
+        raise ValueError(f"a file holds one case, not {sorted(cases)}")
+    sections = {size.value: _section(baselines[size]) for size in Size if size in baselines}
+    return strict_yaml.dumps({"schema": SCHEMA, "case": cases.pop(), "sizes": sections})
+
+
+def _sections(document: dict[str, Any], where: str) -> dict[Size, Baseline]:
+    unknown = sorted(set(document) - {"schema", "case", "sizes"})
+    sizes = document.get("sizes")
+    if unknown or not isinstance(sizes, dict) or not sizes:
+        what = f"unknown key {unknown[0]!r}" if unknown else "no sizes"
+        raise BaselineError(f"{where}: {what}; restore the file, or record it anew")
+    read: dict[Size, Baseline] = {}
+    for size, section in sizes.items():
+        if not isinstance(section, dict):
+            raise BaselineError(f"{where}: sizes.{size} is no mapping; record it anew")
+        given = {**section, "case": document.get("case"), "size": size, "file": where}
+        try:
+            read[Size(size)] = msgspec.convert(given, Baseline)
+        except (msgspec.ValidationError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise BaselineError(
+                f"{where}: sizes.{size}: {reason}; restore the file, or record it anew"
+            ) from None
+    return read
+
+
+def _section(baseline: Baseline) -> dict[str, Any]:
+    section: dict[str, Any] = msgspec.to_builtins(baseline)
+    for name in ("case", "size", "file"):
+        del section[name]
+    for name in ("canaries", "tolerances"):
+        section[name] = dict(sorted(section[name].items()))
+    sessions = section.pop("sessions")
+    for one in sessions:
+        one["samples"] = {n: list(v) for n, v in sorted(one["samples"].items())}
+    return {**section, "sessions": list(sessions)}

@@ -1,0 +1,349 @@
+"""From samples to verdicts: pure, by the rules of the design.
+
+Exact counts are compared exactly; ranged counts and times by the Hodges-Lehmann shift of both
+samples (of their logarithms, where all are above zero) with its interval.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from msgspec import structs
+
+from pytest_flyteperf.gate import environment as environments
+from pytest_flyteperf.gate import statistics
+from pytest_flyteperf.gate.policy import Policy, default_tolerance
+from pytest_flyteperf.gate.verdict import (
+    CaseVerdict,
+    Kind,
+    MetricVerdict,
+    Provenance,
+    Summary,
+    Verdict,
+)
+from pytest_flyteperf.model import METRICS, Frozen, Metric, Severity, Size, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_flyteperf.gate.baseline import Baseline
+    from pytest_flyteperf.model import Environment, Measures
+
+INVALID_SHARE: Final = 0.20
+"""Share of invalid repeats above which the case is invalid."""
+
+PRECEDENCE: Final = (
+    Verdict.FAILED,
+    Verdict.INVALID,
+    Verdict.REGRESSED,
+    Verdict.NO_BASELINE,
+    Verdict.INCOMPARABLE,
+    Verdict.INCONCLUSIVE,
+    Verdict.IMPROVED,
+    Verdict.PASS,
+)
+"""A case's verdict is the first of these that one of its gated metrics has."""
+
+
+class _Comparison(Frozen, frozen=True):
+    """What one metric's verdict rests on."""
+
+    metric: Metric
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+    missing: int
+    """Repeats of now in which nothing shows the metric."""
+    kind: Kind
+    gated: bool
+    incomparable: str | None
+    """Why only exact counts, or nothing, may be compared."""
+
+
+def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depends on)
+    case: str,
+    size: Size,
+    samples: Sequence[Measures],
+    baseline: Baseline | None,
+    environment: Environment,
+    policy: Policy | None = None,
+    *,
+    digest: str | None = None,
+    problems: Sequence[str] = (),
+) -> CaseVerdict:
+    """Judge a case.
+
+    Args:
+        case: its name.
+        size: as it ran.
+        samples: of every finished repeat, invalid ones included, warm-ups not.
+        baseline: as `BaselineStore.find` gives it, or None.
+        environment: where the samples were measured.
+        policy: None for the default one.
+        digest: of the case, to notice that the baseline is of another form of it.
+        problems: why repeats failed, one clause each; any makes the case failed.
+    """
+    policy = policy or Policy()
+    valid, invalid = _split(samples)
+    verdict = CaseVerdict(
+        case=case,
+        size=size,
+        verdict=Verdict.FAILED,
+        reason="",
+        repeats=len(valid),
+        invalid=invalid,
+        baseline=None if baseline is None else _provenance(baseline),
+    )
+    metrics, unknown = _metrics(valid, baseline, environment, policy, digest)
+    if problems:
+        return _with(verdict, Verdict.FAILED, problems[0], metrics, unknown)
+    if len(invalid) > INVALID_SHARE * len(samples):
+        reason = f"{len(invalid)} of {len(samples)} repeats invalid: {invalid[0]}"
+        return _with(verdict, Verdict.INVALID, reason, metrics, unknown)
+    if not valid:
+        return _with(verdict, Verdict.INVALID, "no repeat was measured", metrics, unknown)
+    if baseline is None:
+        reason = "no baseline; record one with --flyteperf-update new"
+        return _with(verdict, Verdict.NO_BASELINE, reason, metrics, unknown)
+    gated = [m for m in metrics if m.gated]
+    if not gated:
+        reason = "nothing to gate was measured"
+        return _with(verdict, Verdict.INCONCLUSIVE, reason, metrics, unknown)
+    worst = min((m.verdict for m in gated), key=PRECEDENCE.index)
+    return _with(verdict, worst, _case_reason(worst, gated), metrics, unknown)
+
+
+def _with(
+    verdict: CaseVerdict,
+    answer: Verdict,
+    reason: str,
+    metrics: tuple[MetricVerdict, ...],
+    unknown: tuple[str, ...],
+) -> CaseVerdict:
+    return structs.replace(verdict, verdict=answer, reason=reason, metrics=metrics, unknown=unknown)
+
+
+def _case_reason(worst: Verdict, gated: Sequence[MetricVerdict]) -> str:
+    if worst is Verdict.PASS:
+        return f"{len(gated)} metrics hold"
+    deciding = [m for m in gated if m.verdict is worst]
+    first = f"{METRICS[deciding[0].metric].title}: {deciding[0].reason}"
+    if worst is Verdict.INCOMPARABLE:
+        return deciding[0].reason
+    more = len(deciding) - 1
+    return f"{first}, and {more} more" if more else first
+
+
+def _split(samples: Sequence[Measures]) -> tuple[tuple[Measures, ...], tuple[str, ...]]:
+    valid, invalid = [], []
+    for measures in samples:
+        fatal = [f for f in measures.findings if f.severity is Severity.INVALID]
+        if fatal:
+            invalid.append(f"{fatal[0].check}: {fatal[0].evidence}")
+        else:
+            valid.append(measures)
+    return tuple(valid), tuple(invalid)
+
+
+def _provenance(baseline: Baseline) -> Provenance:
+    return Provenance(
+        subject=baseline.subject,
+        recorded=baseline.recorded,
+        commit=baseline.commit,
+        file=baseline.file,
+    )
+
+
+def _metrics(
+    valid: Sequence[Measures],
+    baseline: Baseline | None,
+    environment: Environment,
+    policy: Policy,
+    digest: str | None,
+) -> tuple[tuple[MetricVerdict, ...], tuple[str, ...]]:
+    """Verdicts of all metrics that either side shows, and the names of those that neither does."""
+    verdicts, unknown = [], []
+    anywhere, here = _obstacles(baseline, environment, digest)
+    before_pods = () if baseline is None else baseline.values("pods")
+    podless = not any((*before_pods, *_known(valid, "pods"))) and bool(before_pods)
+    for metric in METRICS.values():
+        before = () if baseline is None else baseline.values(metric.name)
+        now = _known(valid, metric.name)
+        kind = _kind(metric, before, podless=podless)
+        asked = policy.gate is not None and metric.name in policy.gate
+        if not before and not now and not (asked and valid):
+            unknown.append(metric.name)
+            continue
+        comparison = _Comparison(
+            metric=metric,
+            before=before,
+            now=now,
+            missing=len(valid) - len(now),
+            kind=kind,
+            gated=policy.gates(metric, exact=kind is Kind.EXACT),
+            incomparable=anywhere or (None if kind is Kind.EXACT else here),
+        )
+        verdicts.append(_metric(comparison, baseline, policy))
+    return tuple(verdicts), tuple(unknown)
+
+
+def _obstacles(
+    baseline: Baseline | None, environment: Environment, digest: str | None
+) -> tuple[str | None, str | None]:
+    """Why nothing may be compared with the baseline, and why only exact counts may be."""
+    if baseline is None:
+        return None, None
+    if digest is not None and baseline.digest is not None and digest != baseline.digest:
+        reason = "the case itself changed since its baseline; record it with --flyteperf-update all"
+        return reason, reason
+    differences = environments.differences(baseline.environment, environment)
+    if not differences:
+        return None, None
+    listed = ", ".join(str(d) for d in differences[:3])
+    reason = f"baseline of another environment ({listed}); record one with --flyteperf-update new"
+    same = environments.same_identity(baseline.environment, environment)
+    return (None if same else reason), reason
+
+
+def _known(valid: Sequence[Measures], name: str) -> tuple[int, ...]:
+    return tuple(value for m in valid if (value := m.metrics.get(name)) is not None)
+
+
+def _kind(metric: Metric, before: Sequence[int], *, podless: bool) -> Kind:
+    """A count is exact only if the baseline's own repeats agree on it."""
+    agreed = len(set(before)) <= 1
+    if agreed and (metric.exact or (metric.exact_without_pods and podless)):
+        return Kind.EXACT
+    return Kind.RANGED if metric.unit is Unit.COUNT else Kind.MAGNITUDE
+
+
+def _metric(c: _Comparison, baseline: Baseline | None, policy: Policy) -> MetricVerdict:
+    before, now = _summary(c.before), _summary(c.now)
+    plain = MetricVerdict(
+        metric=c.metric.name,
+        kind=c.kind,
+        verdict=Verdict.INCONCLUSIVE,
+        gated=c.gated,
+        reason="no source shows it",
+        baseline=before,
+        now=now,
+    )
+    if now is None or c.missing:
+        if before is None:
+            return plain
+        missing = f"not measured in {c.missing} of {c.missing + len(c.now)} repeats"
+        return _answer(plain, Verdict.INVALID, f"{missing}; the baseline has it")
+    if before is None:
+        return _answer(plain, Verdict.NO_BASELINE, "the baseline does not have it")
+    if c.incomparable is not None:
+        return _answer(plain, Verdict.INCOMPARABLE, c.incomparable)
+    if c.kind is Kind.EXACT:
+        return _exact(c, plain)
+    return _statistical(c, plain, baseline, policy)
+
+
+def _summary(values: Sequence[int]) -> Summary | None:
+    if not values:
+        return None
+    return Summary(
+        median=statistics.median(values),
+        least=min(values),
+        most=max(values),
+        repeats=len(values),
+    )
+
+
+def _exact(c: _Comparison, plain: MetricVerdict) -> MetricVerdict:
+    expected = c.before[0]
+    if set(c.now) == {expected}:
+        return _answer(plain, Verdict.PASS, f"{expected} in every repeat")
+    differing = sum(value != expected for value in c.now)
+    seen = f"{min(c.now)}..{max(c.now)}" if len(set(c.now)) > 1 else str(c.now[0])
+    reason = f"{expected} -> {seen} in {differing} of {len(c.now)} repeats, exact count"
+    grown = max(c.now) > expected
+    return _answer(plain, Verdict.REGRESSED if grown else Verdict.IMPROVED, reason)
+
+
+def _statistical(
+    c: _Comparison, plain: MetricVerdict, baseline: Baseline | None, policy: Policy
+) -> MetricVerdict:
+    middle = statistics.median(c.before)
+    logarithmic = c.kind is Kind.MAGNITUDE and min(*c.before, *c.now) > 0
+    if logarithmic:
+        logs = statistics.shift(
+            [math.log(v) for v in c.before], [math.log(v) for v in c.now], policy.confidence
+        )
+        growth = [(math.exp(end) - 1) * middle for end in logs]
+    else:
+        growth = list(statistics.shift(c.before, c.now, policy.confidence))
+    low, point, high = growth
+    share, source = _tolerance(c.metric, baseline, policy)
+    allowed = max(share * middle, policy.floor(c.metric))
+    if allowed > share * middle:
+        source = "floor"
+    # The mirror image of growing by the tolerance is shrinking by its reciprocal.
+    shrunk = allowed / (1 + allowed / middle) if logarithmic else allowed
+    shown = _evidence(plain, growth, middle, allowed, source)
+    if min(len(c.before), len(c.now)) < policy.min_repeats:
+        reason = (
+            f"{len(c.before)} and {len(c.now)} repeats are too few to decide; "
+            f"{policy.min_repeats} needed"
+        )
+        return _answer(shown, Verdict.INCONCLUSIVE, reason, gated=False)
+    change = _change(growth, middle, c.metric)
+    limit = f"tolerance {_share(allowed, middle, c.metric)} ({source})"
+    if low > 0 and point > allowed:
+        return _answer(shown, Verdict.REGRESSED, f"{change} exceeds {limit}")
+    if high < 0 and -point > shrunk:
+        return _answer(shown, Verdict.IMPROVED, f"{change} is beyond {limit}")
+    if high < allowed or (low == high == 0):
+        return _answer(shown, Verdict.PASS, f"{change} is within {limit}")
+    return _answer(shown, Verdict.INCONCLUSIVE, f"{change} straddles {limit}")
+
+
+def _tolerance(metric: Metric, baseline: Baseline | None, policy: Policy) -> tuple[float, str]:
+    asked = policy.tolerance(metric)
+    if asked is not None:
+        return asked, "asked"
+    stored = None if baseline is None else baseline.tolerances.get(metric.name)
+    if stored is not None:
+        return stored.share, stored.source
+    return default_tolerance(metric), "default"
+
+
+def _evidence(
+    plain: MetricVerdict, growth: Sequence[float], middle: float, allowed: float, source: str
+) -> MetricVerdict:
+    low, point, high = growth
+    known = middle > 0
+    return structs.replace(
+        plain,
+        ratio=1 + point / middle if known else None,
+        low=1 + low / middle if known and math.isfinite(low) else None,
+        high=1 + high / middle if known and math.isfinite(high) else None,
+        tolerance=allowed / middle if known else None,
+        tolerance_from=source,
+    )
+
+
+def _change(growth: Sequence[float], middle: float, metric: Metric) -> str:
+    low, point, high = (_share(end, middle, metric, signed=True) for end in growth)
+    return f"{point} [{low}, {high}]"
+
+
+def _share(amount: float, middle: float, metric: Metric, *, signed: bool = False) -> str:
+    """As per cent of the baseline; counts, and what grew from 0, in their own unit."""
+    sign = "+" if signed else ""
+    if math.isinf(amount):
+        return "?"
+    if metric.unit is Unit.COUNT or middle == 0:
+        return f"{amount:{sign}.4g}" if amount else "0"
+    return f"{100 * amount / middle:{sign}.1f} %"
+
+
+def _answer(
+    plain: MetricVerdict, verdict: Verdict, reason: str, *, gated: bool | None = None
+) -> MetricVerdict:
+    return structs.replace(
+        plain, verdict=verdict, reason=reason, gated=plain.gated if gated is None else gated
+    )

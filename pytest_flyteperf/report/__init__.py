@@ -1,0 +1,1 @@
+"""Reports: strings for the terminal, documents for files."""

@@ -1,0 +1,299 @@
+"""What a run says on the terminal: header, summary table, and the block of a case that fails.
+
+Plain strings come out; the plugin writes them. Names come from users' files: they are escaped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pytest_flyteperf.gate import Kind, MetricVerdict, Verdict
+from pytest_flyteperf.gate.environment import key
+from pytest_flyteperf.model import METRICS, Size
+from pytest_flyteperf.report import text
+from pytest_flyteperf.report.text import Style, escaped, figure, percent, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_flyteperf.gate import CaseVerdict
+    from pytest_flyteperf.model import Environment, Subject
+
+PLAIN: Final = Style(colour=False)
+GAP: Final = "  "
+LEAST_CASE: Final = 12
+"""Columns that a case's name keeps, however narrow the terminal."""
+
+COLOURS: Final = {
+    Verdict.PASS: ("green",),
+    Verdict.IMPROVED: ("green", "bold"),
+    Verdict.REGRESSED: ("red", "bold"),
+    Verdict.FAILED: ("red", "bold"),
+    Verdict.INVALID: ("red",),
+    Verdict.INCONCLUSIVE: ("yellow",),
+    Verdict.INCOMPARABLE: ("yellow",),
+    Verdict.NO_BASELINE: ("yellow",),
+}
+
+FIGURES: Final = (
+    ("flyte_ns", "Flyte", 1),
+    ("handle_ns", "working", 2),
+    ("waiting_ns", "waiting", 6),
+    ("kubernetes_ns", "Kubernetes", 7),
+    ("pod_ns", "user", 5),
+    ("duration_ns", "duration", 3),
+)
+"""Metric, heading, and how early the column goes where the terminal is narrow (7 goes first)."""
+
+
+class _Column(NamedTuple):
+    heading: str
+    cells: list[str]
+    rank: int
+    right: bool
+    styles: list[tuple[str, ...]]
+
+    @property
+    def width(self) -> int:
+        return max(text.width(cell) for cell in (self.heading, *self.cells))
+
+
+def header(
+    environment: Environment, subject: Subject, *, baselines: str | None = None
+) -> tuple[str, ...]:
+    """Lines for the top of a run: where, what, against what.
+
+    Args:
+        environment: where it is measured.
+        subject: what is measured.
+        baselines: directory of baselines, if the run gates.
+    """
+    machine = environment.machine
+    against = "" if baselines is None else f", baselines {baselines}/{key(environment)}"
+    config = "" if subject.config_digest is None else f" with config {subject.config_digest[:12]}"
+    lines = (
+        (
+            f"flyteperf: Flyte {subject.flyte} ({subject.digest[:12]}){config}, "
+            f"admin {environment.admin_kind.value}"
+        ),
+        (
+            f"flyteperf: {environment.cluster_kind} cluster on {machine.cpu_count} CPUs, "
+            f"{machine.memory_class}, {environment.distribution}{against}"
+        ),
+    )
+    return tuple(escaped(line) for line in lines)
+
+
+def table(
+    verdicts: Sequence[CaseVerdict],
+    *,
+    gating: bool,
+    columns: int = 80,
+    style: Style = PLAIN,
+) -> tuple[str, ...]:
+    """Lines of the summary: one case a line, medians over its repeats.
+
+    Args:
+        verdicts: in the order to show.
+        gating: whether verdicts and changes are shown, or figures alone.
+        columns: width of the terminal; columns are left out until the rest fits.
+        style: paints, or not.
+    """
+    if not verdicts:
+        return ()
+    shown = _columns(verdicts, gating=gating)
+    case, *others = shown
+    while len(others) > 1 and _total(others) + LEAST_CASE + len(GAP) > columns:
+        others.remove(max(others, key=lambda column: column.rank))
+    room = max(LEAST_CASE, columns - _total(others) - len(GAP))
+    case = case._replace(cells=[shortened(cell, room) for cell in case.cells])
+    kept = [case, *others]
+    lines = [style(_line([(c, c.heading, ()) for c in kept], style), "bold")]
+    lines += [
+        _line([(c, c.cells[row], c.styles[row]) for c in kept], style)
+        for row in range(len(verdicts))
+    ]
+    return tuple(lines)
+
+
+def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[str, ...]:
+    """Lines for what a table's cell cannot say: why a case is undecided, what was discarded."""
+    undecided = {Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE}
+    lines = []
+    for verdict in verdicts:
+        if verdict.verdict in undecided:
+            label = style(verdict.verdict.value, *COLOURS[verdict.verdict])
+            lines.append(f"{name(verdict)}: {label}: {escaped(verdict.reason)}")
+        advised = [m for m in verdict.metrics if not m.gated and m.verdict is Verdict.REGRESSED]
+        lines += [f"{name(verdict)}: advice: {_clause(metric)}" for metric in advised]
+        if verdict.invalid:
+            count = len(verdict.invalid)
+            noun = "repeat" if count == 1 else "repeats"
+            why = escaped(verdict.invalid[0])
+            lines.append(f"{name(verdict)}: {count} invalid {noun} discarded: {why}")
+    return tuple(lines)
+
+
+def failure(  # noqa: PLR0913 (a block of text and what stands in it)
+    verdict: CaseVerdict,
+    *,
+    subject: Subject,
+    cause: Sequence[str] = (),
+    rerun: str | None = None,
+    accept: str | None = None,
+    style: Style = PLAIN,
+) -> str:
+    """Text of a failed case, instead of a traceback.
+
+    Args:
+        verdict: of the case.
+        subject: what was measured.
+        cause: lines that say what moved, strongest first; eight are shown.
+        rerun: command that measures the case again.
+        accept: command that makes this result the baseline.
+        style: paints, or not.
+    """
+    label = style(
+        "measurement invalid" if verdict.verdict is Verdict.INVALID else verdict.verdict.value,
+        *COLOURS[verdict.verdict],
+    )
+    deciding = verdict.of(verdict.verdict)
+    if deciding:
+        blocks = [f"{name(verdict)}: {label}", _evidence(deciding)]
+    else:
+        blocks = [f"{name(verdict)}: {label}: {escaped(verdict.reason)}"]
+    if cause:
+        blocks.append("\n".join(["  cause", *(f"    {escaped(c)}" for c in cause[:MOST_CAUSES])]))
+    blocks.append("\n".join(f"  {line}" for line in _context(verdict, subject, rerun, accept)))
+    return "\n\n".join(blocks)
+
+
+MOST_CAUSES: Final = 8
+
+
+def name(verdict: CaseVerdict) -> str:
+    """Return the case's name, with the size where it is not the default."""
+    plain = escaped(verdict.case)
+    return plain if verdict.size is Size.DEFAULT else f"{plain} ({verdict.size.value})"
+
+
+def _columns(verdicts: Sequence[CaseVerdict], *, gating: bool) -> list[_Column]:
+    none: list[tuple[str, ...]] = [()] * len(verdicts)
+    columns = [_Column("case", [name(v) for v in verdicts], 0, right=False, styles=none)]
+    if gating:
+        cells = [v.verdict.value for v in verdicts]
+        styles = [COLOURS[v.verdict] for v in verdicts]
+        columns.append(_Column("verdict", cells, 0, right=False, styles=styles))
+    for metric, heading, rank in FIGURES:
+        if metric not in METRICS:
+            continue
+        medians = [_median(v, metric) for v in verdicts]
+        if any(median is not None for median in medians):
+            cells = ["" if m is None else figure(m, METRICS[metric]) for m in medians]
+            columns.append(_Column(heading, cells, rank, right=True, styles=none))
+    repeats = [str(v.repeats) for v in verdicts]
+    columns.append(_Column("n", repeats, 4, right=True, styles=none))
+    if gating:
+        changes = [_headline(v) for v in verdicts]
+        columns.append(_Column("change", changes, 0, right=False, styles=none))
+    return columns
+
+
+def _total(columns: Sequence[_Column]) -> int:
+    return sum(column.width + len(GAP) for column in columns) - len(GAP)
+
+
+def _line(cells: Sequence[tuple[_Column, str, tuple[str, ...]]], style: Style) -> str:
+    parts = []
+    for column, cell, styles in cells:
+        pad = " " * (column.width - text.width(cell))
+        painted = style(cell, *styles)
+        parts.append(pad + painted if column.right else painted + pad)
+    return GAP.join(parts).rstrip()
+
+
+def _median(verdict: CaseVerdict, metric: str) -> float | None:
+    for one in verdict.metrics:
+        if one.metric == metric and one.now is not None:
+            return one.now.median
+    return None
+
+
+def _headline(verdict: CaseVerdict) -> str:
+    """The change that decides the case, or that of working time where none does."""
+    deciding = verdict.of(verdict.verdict) if verdict.verdict is not Verdict.PASS else ()
+    timed = [m for m in verdict.metrics if m.metric in {"handle_ns", "flyte_ns", "duration_ns"}]
+    for metric in (*deciding, *sorted(timed, key=lambda m: m.metric != "handle_ns")):
+        if metric.ratio is not None or (metric.kind is Kind.EXACT and metric.baseline):
+            return f"{METRICS[metric.metric].title} {change(metric)}"
+    return ""
+
+
+def change(metric: MetricVerdict) -> str:
+    """Estimate and interval: `+12.5 % [+8.0, +17.2]`; counts as `12 -> 31`."""
+    unit = METRICS[metric.metric]
+    if metric.kind is not Kind.MAGNITUDE:
+        before = None if metric.baseline is None else metric.baseline.median
+        now = None if metric.now is None else metric.now.median
+        if metric.now is not None and metric.kind is Kind.EXACT:
+            now = metric.now.most if before != metric.now.most else metric.now.least
+        return f"{figure(before, unit)} -> {figure(now, unit)}"
+    ends = (percent(end).removesuffix(" %") for end in (metric.low, metric.high))
+    return f"{percent(metric.ratio)} [{', '.join(ends)}]"
+
+
+def _clause(metric: MetricVerdict) -> str:
+    return f"{METRICS[metric.metric].title}: {escaped(metric.reason)}"
+
+
+def _evidence(metrics: Sequence[MetricVerdict]) -> str:
+    headings = ("metric", "baseline", "now", "change", "tolerance", "repeats")
+    rows = [headings]
+    for metric in metrics:
+        unit = METRICS[metric.metric]
+        limit = "exact" if metric.kind is Kind.EXACT else _limit(metric)
+        counts = [str(s.repeats) if s else "0" for s in (metric.baseline, metric.now)]
+        rows.append(
+            (
+                unit.title,
+                figure(metric.baseline.median if metric.baseline else None, unit),
+                figure(metric.now.median if metric.now else None, unit),
+                change(metric),
+                limit,
+                " + ".join(counts),
+            )
+        )
+    widths = [max(text.width(row[i]) for row in rows) for i in range(len(headings))]
+    lines = []
+    for row in rows:
+        cells = [c + " " * (w - text.width(c)) for c, w in zip(row, widths, strict=True)]
+        lines.append(f"  {GAP.join(cells)}".rstrip())
+    return "\n".join(lines)
+
+
+def _limit(metric: MetricVerdict) -> str:
+    if metric.tolerance is None:
+        return metric.tolerance_from or ""
+    return f"{100 * metric.tolerance:.1f} % {metric.tolerance_from or ''}".rstrip()
+
+
+def _context(
+    verdict: CaseVerdict, subject: Subject, rerun: str | None, accept: str | None
+) -> list[str]:
+    lines = []
+    if verdict.baseline is not None:
+        recorded = verdict.baseline.recorded[:10]
+        commit = verdict.baseline.commit
+        at = "" if commit is None else f" at {commit[:12]}"
+        lines.append(f"baseline  Flyte {_subject(verdict.baseline.subject)}, {recorded}{at}")
+    lines.append(f"now       Flyte {_subject(subject)}")
+    if rerun is not None:
+        lines.append(f"again     {rerun}")
+    if accept is not None:
+        lines.append(f"accept    {accept}")
+    return [escaped(line) for line in lines]
+
+
+def _subject(subject: Subject) -> str:
+    config = "" if subject.config_digest is None else f", config {subject.config_digest[:12]}"
+    return f"{subject.flyte} ({subject.digest[:12]}{config})"

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import pytest
+from gate_examples import HERE, MACHINE, MS, accepted, noisy, repeats
+from msgspec import structs
+
+from pytest_flyteperf import gate
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate import Kind, Policy, Verdict
+from pytest_flyteperf.model import AdminKind, Finding, Severity, Size
+
+TIGHT = [x * MS for x in (100, 101, 102, 100, 101, 102, 100, 101, 102, 101)]
+
+
+def judged(now, before, **given):
+    environment = given.pop("environment", HERE)
+    policy = given.pop("policy", None)
+    return gate.judge("chain", Size.DEFAULT, now, before, environment, policy, **given)
+
+
+def of(verdict, metric):
+    return next(m for m in verdict.metrics if m.metric == metric)
+
+
+def scaled(values, factor):
+    return [round(v * factor) for v in values]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "before", "now", "verdict", "reason"),
+    [
+        (
+            "equal samples pass",
+            {"handle_ns": TIGHT},
+            {"handle_ns": TIGHT},
+            Verdict.PASS,
+            "+0.0 % [-1.0 %, +1.0 %] is within tolerance 5.0 % (floor)",
+        ),
+        (
+            "a fifth more is a regression",
+            {"handle_ns": TIGHT},
+            {"handle_ns": scaled(TIGHT, 1.2)},
+            Verdict.REGRESSED,
+            "+20.0 % [+18.8 %, +21.2 %] exceeds tolerance 5.0 % (floor)",
+        ),
+        (
+            "a fifth less is an improvement",
+            {"handle_ns": TIGHT},
+            {"handle_ns": scaled(TIGHT, 0.8)},
+            Verdict.IMPROVED,
+            "-20.0 % [-20.8 %, -19.2 %] is beyond tolerance 5.0 % (floor)",
+        ),
+        (
+            "growth inside the tolerance passes",
+            {"handle_ns": TIGHT},
+            {"handle_ns": scaled(TIGHT, 1.02)},
+            Verdict.PASS,
+            "+2.0 % [+1.0 %, +3.0 %] is within tolerance 5.0 % (floor)",
+        ),
+        (
+            "growth at the edge of the tolerance is undecided",
+            {"handle_ns": TIGHT},
+            {"handle_ns": scaled(TIGHT, 1.045)},
+            Verdict.INCONCLUSIVE,
+            "+4.5 % [+3.5 %, +5.5 %] straddles tolerance 5.0 % (floor)",
+        ),
+        (
+            "an exact count that holds",
+            {"pods": [5] * 3},
+            {"pods": [5] * 2},
+            Verdict.PASS,
+            "5 in every repeat",
+        ),
+        (
+            "one repeat with one more of an exact count is a regression",
+            {"node_events": [18] * 3},
+            {"node_events": [18, 18, 19]},
+            Verdict.REGRESSED,
+            "18 -> 18..19 in 1 of 3 repeats, exact count",
+        ),
+        (
+            "fewer of an exact count is an improvement",
+            {"node_events": [18] * 3},
+            {"node_events": [17] * 3},
+            Verdict.IMPROVED,
+            "18 -> 17 in 3 of 3 repeats, exact count",
+        ),
+        (
+            "where pods run, CRD writes may vary",
+            {"crd_writes": [12, 13, 12, 13, 12, 13]},
+            {"crd_writes": [13, 12, 13, 13, 12, 13]},
+            Verdict.PASS,
+            "0 [-1, +1] is within tolerance 2 (floor)",
+        ),
+        (
+            "many more CRD writes are a regression",
+            {"crd_writes": [12, 13, 12, 13, 12, 13]},
+            {"crd_writes": [31, 30, 32, 31, 31, 30]},
+            Verdict.REGRESSED,
+            "+18 [+17, +20] exceeds tolerance 2 (floor)",
+        ),
+        (
+            "a metric that vanished is no pass",
+            {"handle_ns": TIGHT, "pods": [5] * 10},
+            {"pods": [5] * 10},
+            Verdict.INVALID,
+            "not measured in 10 of 10 repeats; the baseline has it",
+        ),
+        (
+            "a metric without a baseline is no pass",
+            {"pods": [5] * 10},
+            {"handle_ns": TIGHT, "pods": [5] * 10},
+            Verdict.NO_BASELINE,
+            "the baseline does not have it",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 70 else "",
+)
+def test_metric_verdicts(sentence, before, now, verdict, reason):
+    name = min(before.keys() | now.keys())
+
+    result = judged(repeats(**now), accepted([before]))
+
+    assert of(result, name).verdict is verdict, sentence
+    assert of(result, name).reason == reason
+    assert result.verdict is verdict
+    assert of(result, name).gated
+
+
+def test_absent_baseline_never_passes():
+    result = judged(repeats(handle_ns=TIGHT, pods=[5] * 10), None)
+
+    assert result.verdict is Verdict.NO_BASELINE
+    assert result.reason == "no baseline; record one with --flyteperf-update new"
+    assert {m.verdict for m in result.metrics} == {Verdict.NO_BASELINE}
+
+
+def test_no_repeats_never_pass():
+    result = judged([], accepted([{"handle_ns": TIGHT}]))
+
+    assert result.verdict is Verdict.INVALID
+    assert result.reason == "no repeat was measured"
+
+
+def test_failed_execution_fails_the_case_and_keeps_the_figures():
+    before = accepted([{"handle_ns": TIGHT}])
+
+    result = judged(repeats(handle_ns=TIGHT), before, problems=["chain-3 ended as FAILED"])
+
+    assert result.verdict is Verdict.FAILED
+    assert result.reason == "chain-3 ended as FAILED"
+    assert of(result, "handle_ns").now.repeats == 10
+
+
+def test_few_invalid_repeats_are_left_out_and_told():
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")
+    slow = repeats(findings=[lost], handle_ns=[900 * MS] * 2)
+
+    result = judged([*repeats(handle_ns=TIGHT), *slow], accepted([{"handle_ns": TIGHT}]))
+
+    assert result.verdict is Verdict.PASS
+    assert result.repeats == 10
+    assert result.invalid == ("lost spans: 17 of 18 events",) * 2
+    assert of(result, "handle_ns").now.most == 102 * MS
+
+
+def test_more_than_a_fifth_of_invalid_repeats_make_the_case_invalid():
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")
+    slow = repeats(findings=[lost], handle_ns=[900 * MS] * 3)
+
+    result = judged([*repeats(handle_ns=TIGHT), *slow], accepted([{"handle_ns": TIGHT}]))
+
+    assert result.verdict is Verdict.INVALID
+    assert result.reason == "3 of 13 repeats invalid: lost spans: 17 of 18 events"
+
+
+def test_notes_do_not_make_a_repeat_invalid():
+    note = Finding(check="throttling", severity=Severity.NOTE, evidence="3 waits")
+
+    result = judged(repeats(findings=[note], handle_ns=TIGHT), accepted([{"handle_ns": TIGHT}]))
+
+    assert result.verdict is Verdict.PASS
+
+
+POD_FREE = {"pods": [0] * 5, "crd_writes": [7] * 5, "blob_reads": [40] * 5}
+
+
+def test_without_pods_crd_writes_and_blob_operations_are_exact():
+    now = {**POD_FREE, "blob_reads": [41] * 5}
+
+    result = judged(repeats(**now), accepted([POD_FREE]))
+
+    assert of(result, "crd_writes").kind is Kind.EXACT
+    assert result.verdict is Verdict.REGRESSED
+    assert result.reason == "blob reads: 40 -> 41 in 5 of 5 repeats, exact count"
+
+
+def test_counts_on_which_the_baseline_disagrees_are_not_exact():
+    before = {**POD_FREE, "crd_writes": [7, 7, 8, 7, 7]}
+    now = {**POD_FREE, "crd_writes": [8, 7, 8, 7, 7]}
+
+    result = judged(repeats(**now), accepted([before]))
+
+    assert of(result, "crd_writes").kind is Kind.RANGED
+    assert result.verdict is Verdict.PASS
+
+
+def test_unknown_pods_do_not_count_as_none():
+    before = {"crd_writes": [7] * 5}
+
+    result = judged(repeats(**before), accepted([before]))
+
+    assert of(result, "crd_writes").kind is Kind.RANGED
+
+
+def test_few_repeats_make_times_advice_and_still_gate_exact_counts():
+    before = {"handle_ns": TIGHT, "pods": [5] * 10}
+
+    result = judged(repeats(handle_ns=[900 * MS] * 3, pods=[5] * 3), accepted([before]))
+
+    assert result.verdict is Verdict.PASS
+    assert not of(result, "handle_ns").gated
+    assert of(result, "handle_ns").reason == "10 and 3 repeats are too few to decide; 5 needed"
+
+
+def test_another_machine_gates_exact_counts_alone():
+    elsewhere = structs.replace(HERE, machine=structs.replace(MACHINE, cpu_model="EPYC 7B13"))
+    before = accepted([{"handle_ns": TIGHT, "pods": [5] * 10}], environment=elsewhere)
+
+    slow = judged(repeats(handle_ns=scaled(TIGHT, 3), pods=[5] * 10), before)
+    more = judged(repeats(handle_ns=TIGHT, pods=[6] * 10), before)
+
+    assert slow.verdict is Verdict.INCOMPARABLE
+    assert slow.reason == (
+        "baseline of another environment (CPU EPYC 7B13 -> Xeon 8481C); "
+        "record one with --flyteperf-update new"
+    )
+    assert more.verdict is Verdict.REGRESSED
+
+
+def test_another_identity_gates_nothing():
+    elsewhere = structs.replace(HERE, admin_kind=AdminKind.FLYTEADMIN)
+    before = accepted([{"pods": [5] * 10}], environment=elsewhere)
+
+    result = judged(repeats(pods=[6] * 10), before)
+
+    assert result.verdict is Verdict.INCOMPARABLE
+
+
+def test_a_changed_case_is_incomparable():
+    result = judged(repeats(pods=[6]), accepted([{"pods": [5]}]), digest="d2")
+
+    assert result.verdict is Verdict.INCOMPARABLE
+    assert result.reason == (
+        "the case itself changed since its baseline; record it with --flyteperf-update all"
+    )
+
+
+def test_only_the_asked_gate_counts():
+    before = {"handle_ns": TIGHT, "pods": [5] * 10}
+    now = repeats(handle_ns=scaled(TIGHT, 2), pods=[6] * 10)
+
+    result = judged(now, accepted([before]), policy=Policy(gate=("crd_writes", "pods")))
+
+    assert [m.metric for m in result.metrics if m.gated] == ["pods", "crd_writes"]
+    assert result.verdict is Verdict.REGRESSED
+    assert of(result, "crd_writes").reason == "no source shows it"
+    assert of(result, "crd_writes").verdict is Verdict.INCONCLUSIVE
+
+
+def test_metrics_that_neither_side_shows_are_named():
+    result = judged(repeats(pods=[5]), accepted([{"pods": [5]}]))
+
+    assert "handle_ns" in result.unknown
+    assert "pods" not in result.unknown
+
+
+def test_an_asked_tolerance_replaces_the_default():
+    before = accepted([{"handle_ns": TIGHT}])
+    now = repeats(handle_ns=scaled(TIGHT, 1.2))
+
+    result = judged(now, before, policy=Policy(tolerances={"handle_ns": 0.25}))
+
+    assert result.verdict is Verdict.PASS
+    assert of(result, "handle_ns").tolerance_from == "asked"
+
+
+def test_a_change_below_the_floor_never_fails():
+    before = {"duration_ns": [round(x * MS) for x in (4.0, 4.1, 4.2, 4.0, 4.1, 4.2)]}
+    now = {"duration_ns": scaled(before["duration_ns"], 2)}
+
+    result = judged(repeats(**now), accepted([before]))
+
+    assert of(result, "duration_ns").verdict is Verdict.PASS
+    assert of(result, "duration_ns").tolerance_from == "floor"
+
+
+def test_zero_on_both_sides_passes_and_growth_from_zero_is_seen():
+    nothing = {"pod_ns": [0] * 6}
+    policy = Policy(gate=("pod_ns",))
+
+    same = judged(repeats(**nothing), accepted([nothing]), policy=policy)
+    more = judged(repeats(pod_ns=[50 * MS] * 6), accepted([nothing]), policy=policy)
+
+    assert same.verdict is Verdict.PASS
+    assert more.verdict is Verdict.REGRESSED
+    assert of(more, "pod_ns").ratio is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"gate": ("speed",)},
+            "gate: no metric 'speed'; there are duration_ns, ",
+        ),
+        (
+            {"tolerances": {"handle_ns": -0.1}},
+            "gate: tolerance -0.1 of handle_ns; give a share such as 0.05 for 5 %",
+        ),
+        ({"floors": {"handle_ns": -1}}, "gate: floor -1 of handle_ns is negative"),
+        ({"confidence": 1.0}, "gate: confidence 1.0; give 0.5 up to below 1"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_is_refused(given, message):
+    with pytest.raises(UsageError) as refused:
+        Policy(**given)
+
+    assert str(refused.value).startswith(message)
+
+
+def test_noise_of_two_sessions_gives_one_interval():
+    before = accepted([{"handle_ns": noisy(1, 10)}, {"handle_ns": noisy(2, 10)}])
+
+    result = judged(repeats(handle_ns=noisy(3, 20)), before)
+
+    assert of(result, "handle_ns").baseline.repeats == 20
