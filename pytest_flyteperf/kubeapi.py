@@ -27,6 +27,9 @@ GONE = 410
 """HTTP status of a watch whose resource version the API server has compacted away."""
 
 
+REQUEST_TIMEOUT_S = 30.0
+
+
 class KubeError(ClusterError):
     """The API server refused a request or could not be reached."""
 
@@ -129,7 +132,6 @@ class KubeApi:
         query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
-        timeout_s: float = 30,
     ) -> Any:  # noqa: ANN401 - JSON of any kind
         """Send one request and return the JSON of its answer.
 
@@ -143,7 +145,7 @@ class KubeApi:
                 self._url(path, query),
                 body=encoded,
                 headers=self._headers(content_type if encoded is not None else None),
-                timeout=timeout_s,
+                timeout=REQUEST_TIMEOUT_S,
                 retries=False,
             )
         except urllib3.exceptions.HTTPError as error:

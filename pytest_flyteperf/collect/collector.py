@@ -1,0 +1,327 @@
+"""One repeat's raw facts: opened before its submission, read after its end, written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import msgspec
+import urllib3
+
+from pytest_flyteperf import __version__
+from pytest_flyteperf.collect.admin import TERMINAL, Admin, Harvest, phase_name
+from pytest_flyteperf.collect.folder import RecordingFolder, jsonl
+from pytest_flyteperf.collect.header import Outcome, Provenance, Submission, document
+from pytest_flyteperf.collect.machine import MachineUse, look
+from pytest_flyteperf.collect.podlogs import pod_logs
+from pytest_flyteperf.collect.slices import LogSlice, TraceFile
+from pytest_flyteperf.collect.spans import handle_ended_after
+from pytest_flyteperf.collect.watching import Received, Watcher, ended
+from pytest_flyteperf.errors import DeploymentError
+from pytest_flyteperf.kubeapi import KubeApi
+from pytest_flyteperf.model import Deployment
+
+MAIN_COMPONENTS = ("propeller", "flyte")
+"""The component whose log and metrics a recording holds without a name of their own."""
+CHECK_S = 0.25
+"""How often a wait for an execution looks after the processes it depends on."""
+CONFIRM_S = 10.0
+"""How long FlyteAdmin may lag behind the FlyteWorkflow object's last write."""
+TRACE_POLL_S = 0.01
+TRACE_GRACE_S = 2.0
+"""How much longer than the exporter's delay the last handle is waited for."""
+CONFIRM_POLL_S = 0.005
+CLEANUP_POLL_S = 0.01
+METRICS_TIMEOUT_S = 30.0
+CLEANUP_S = 10.0
+"""How long deleted objects may take to disappear before the next repeat starts anyway."""
+
+Guard = Callable[[], None]
+"""Called while waiting; raises if waiting makes no sense any more."""
+
+
+class Mark(NamedTuple):
+    """The moment before a submission: where each growing source stood."""
+
+    pods: int
+    workflows: int
+    traces: int | None
+    logs: dict[str, LogSlice]
+    metrics: dict[str, bytes]
+    machine: MachineUse | None
+    unix_ns: int
+    monotonic_ns: int
+
+
+class End(NamedTuple):
+    """How an execution ended, as the client saw it."""
+
+    unix_s: float
+    """When the FlyteWorkflow object's last event was received."""
+    execution: Any
+    """`flyteidl.admin.Execution`, in a terminal phase."""
+
+    @property
+    def phase(self) -> str:
+        """Final phase as FlyteAdmin names it."""
+        return phase_name(self.execution)
+
+
+class Collected(NamedTuple):
+    """What came of a collection, beside the folder."""
+
+    harvest: Harvest
+    trace_wait_ns: int
+    """How long the traces were waited for after everything else had been read."""
+
+
+class Collector:
+    """Collects the recordings of a deployment's executions, one after another.
+
+    Its watches are open while it is; `mark` before a submission, `wait` for the end, `collect`
+    after it, and `discard` what the execution left in the cluster.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._deployment = deployment
+        self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
+        self._bell = threading.Condition()
+        self._stack = ExitStack()
+        self._provenance = Provenance(
+            tool_version=__version__,
+            subject=deployment.subject,
+            environment=deployment.environment,
+            environment_digest=hashlib.sha256(
+                msgspec.json.encode(deployment.environment, order="deterministic")
+            ).hexdigest(),
+        )
+        traces = deployment.cluster.traces
+        self._traces = TraceFile(traces) if traces is not None else None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            namespace = self._deployment.namespace
+            self._api = stack.enter_context(
+                KubeApi.from_kubeconfig(self._deployment.cluster.kubeconfig)
+            )
+            self.admin = stack.enter_context(Admin(self._deployment))
+            self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
+            self._workflows_path = (
+                f"/apis/flyte.lyft.com/v1alpha1/namespaces/{namespace}/flyteworkflows"
+            )
+            self._pods = stack.enter_context(Watcher(self._api, self._pods_path, self._bell))
+            self._workflows = stack.enter_context(
+                Watcher(self._api, self._workflows_path, self._bell)
+            )
+            self._http = urllib3.PoolManager(retries=False)
+            stack.callback(self._http.clear)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def mark(self) -> Mark:
+        """Note where every source stands.
+
+        Metrics are read here: call it before the wait for the submission's phase, which lets the
+        system come to rest.
+        """
+        metrics = self._scrape()
+        pods, workflows = self._pods.position, self._workflows.position
+        self._pods.drop(pods)
+        self._workflows.drop(workflows)
+        return Mark(
+            pods=pods,
+            workflows=workflows,
+            traces=self._traces.end() if self._traces is not None else None,
+            logs={
+                name: LogSlice(path)
+                for name, path in self._deployment.logs.items()
+                if not Path(path).is_dir()
+            },
+            metrics=metrics,
+            machine=look(self._deployment.pids),
+            unix_ns=self._wall_ns(),
+            monotonic_ns=self._monotonic_ns(),
+        )
+
+    def wait(self, name: str, mark: Mark, timeout_s: float, guard: Guard) -> End | None:
+        """Wait until an execution has ended, on the watch; None if it has not within the time.
+
+        `guard` is called about four times a second and ends the wait by raising.
+
+        Raises:
+            ClusterError: the watch broke.
+            AdminError: FlyteAdmin did not confirm the end.
+        """
+        last = self._wait_for_event(mark, name, timeout_s, guard)
+        return None if last is None else End(last.unix_s, self._confirmed(name, guard))
+
+    def collect(
+        self,
+        submission: Submission,
+        mark: Mark,
+        end: End,
+        folder: Path,
+        *,
+        timed_out: bool = False,
+    ) -> Collected:
+        """Read everything, wait out the exporter's delay and write the recording's folder.
+
+        Raises:
+            RecordingError: the folder cannot be written; nothing is left of it.
+        """
+        harvest = self.admin.harvest(end.execution.id)
+        trace_wait_ns, complete = self._await_traces(mark, end)
+        metrics = self._scrape()
+        machine = look(self._deployment.pids)
+        outcome = Outcome(
+            ended_unix_ns=round(end.unix_s * 1e9),
+            phase=end.execution.closure.phase,
+            timed_out=timed_out,
+            trace_wait_ns=trace_wait_ns,
+            traces_complete=complete,
+            watch_gaps=self._pods.gaps + self._workflows.gaps,
+            clock_step_ns=(self._wall_ns() - mark.unix_ns)
+            - (self._monotonic_ns() - mark.monotonic_ns),
+            machine_before=mark.machine,
+            machine_after=machine,
+        )
+        with RecordingFolder(folder) as out:
+            out.harvest(harvest)
+            self._write_streams(out, mark)
+            _write_metrics(out, "before", mark.metrics)
+            _write_metrics(out, "after", metrics)
+            out.plain("recording.json", document(submission, outcome, self._provenance))
+        return Collected(harvest, trace_wait_ns)
+
+    def discard(self, names: Iterable[str]) -> bool:
+        """Delete the FlyteWorkflow objects and pods of executions, and wait until they are gone.
+
+        Returns whether they were gone in time. What is gone already is no trouble.
+
+        Raises:
+            KubeError: the API server refused.
+        """
+        chosen = {"labelSelector": f"execution-id in ({','.join(names)})"}
+        deadline_ns = self._monotonic_ns() + round(CLEANUP_S * 1e9)
+        for path in (self._workflows_path, self._pods_path):
+            self._api.delete(path, query={**chosen, "gracePeriodSeconds": "0"})
+        while any(
+            self._api.list(path, query={**chosen, "limit": "1"})["items"]
+            for path in (self._workflows_path, self._pods_path)
+        ):
+            if self._monotonic_ns() > deadline_ns:
+                return False
+            time.sleep(CLEANUP_POLL_S)
+        return True
+
+    def _wait_for_event(
+        self, mark: Mark, name: str, timeout_s: float, guard: Guard
+    ) -> Received | None:
+        deadline = self._monotonic_ns() + round(timeout_s * 1e9)
+        seen = mark.workflows
+        while True:
+            guard()
+            self._pods.check()
+            self._workflows.check()
+            with self._bell:
+                events = self._workflows.since(seen)
+                if not events:
+                    left_s = (deadline - self._monotonic_ns()) / 1e9
+                    if left_s <= 0:
+                        return None
+                    self._bell.wait(min(CHECK_S, left_s))
+            for event in events:
+                if ended(event, name):
+                    return event
+            seen += len(events)
+
+    def _confirmed(self, name: str, guard: Guard) -> Any:  # noqa: ANN401 - flyteidl has no types
+        """Ask FlyteAdmin for the ended execution; the event went there before the last write.
+
+        Only an abort is told to FlyteAdmin after its object is gone.
+        """
+        identifier = self.admin.identifier(name)
+        deadline_ns = self._monotonic_ns() + round(CONFIRM_S * 1e9)
+        while True:
+            execution = self.admin.execution(identifier)
+            if phase_name(execution) in TERMINAL:
+                return execution
+            if self._monotonic_ns() > deadline_ns:
+                raise DeploymentError(
+                    f"execution {name}: its FlyteWorkflow object ended but FlyteAdmin still says "
+                    f"{phase_name(execution)}; see the logs of FlytePropeller and FlyteAdmin"
+                )
+            guard()
+            time.sleep(CONFIRM_POLL_S)
+
+    def _await_traces(self, mark: Mark, end: End) -> tuple[int, bool | None]:
+        """Wait until an exporter must have handed over every span of the execution.
+
+        Each of Flyte's services exports on a timer of its own, so the last handle alone does not
+        tell that all has come: the delay is waited out in any case.
+        """
+        if self._traces is None or mark.traces is None:
+            return 0, None
+        begun_ns = self._monotonic_ns()
+        due_ns = round((end.unix_s + self._deployment.trace_delay_s) * 1e9) - self._wall_ns()
+        time.sleep(max(0, due_ns) / 1e9)
+        terminal_ns: int = end.execution.closure.updated_at.ToNanoseconds()
+        checked, complete = mark.traces, False
+        deadline_ns = self._monotonic_ns() + round(TRACE_GRACE_S * 1e9)
+        while not complete:
+            upto = self._traces.end()
+            name = end.execution.id.name
+            complete = handle_ended_after(self._traces.read(checked, upto), name, terminal_ns)
+            checked = upto
+            if self._monotonic_ns() > deadline_ns:
+                break
+            if not complete:
+                time.sleep(TRACE_POLL_S)
+        return self._monotonic_ns() - begun_ns, complete
+
+    def _write_streams(self, out: RecordingFolder, mark: Mark) -> None:
+        pods = self._pods.since(mark.pods)
+        out.packed("pods.jsonl", jsonl(pods))
+        out.packed("flyteworkflows.jsonl", jsonl(self._workflows.since(mark.workflows)))
+        if self._traces is not None and mark.traces is not None:
+            out.packed("otlp.binpb", self._traces.read(mark.traces, self._traces.end()))
+        for component, log in mark.logs.items():
+            name = "propeller" if component in MAIN_COMPONENTS else component
+            out.packed(f"{name}.log", log.read())
+        for name, text in pod_logs(self._deployment.logs.get("pods"), pods):
+            out.packed(f"pods/{name}.log", text)
+
+    def _scrape(self) -> dict[str, bytes]:
+        return {name: self._page(name, url) for name, url in self._deployment.metrics.items()}
+
+    def _page(self, component: str, url: str) -> bytes:
+        try:
+            answer = self._http.request("GET", url, timeout=METRICS_TIMEOUT_S)
+        except urllib3.exceptions.HTTPError as error:
+            reason = str(error).splitlines()[0]
+            raise DeploymentError(f"{url}: no metrics of {component} ({reason})") from None
+        if answer.status != HTTPStatus.OK:
+            raise DeploymentError(f"{url}: metrics of {component}: HTTP status {answer.status}")
+        return answer.data
+
+
+def _write_metrics(out: RecordingFolder, when: str, pages: Mapping[str, bytes]) -> None:
+    for component, text in pages.items():
+        middle = "" if component in MAIN_COMPONENTS else f".{component}"
+        out.packed(f"metrics{middle}.{when}.prom", text)
