@@ -1,0 +1,85 @@
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"msgspec", "grpc", "flytekit", "kubernetes", "google.protobuf", "yaml", "psutil", "rich"}
+
+
+def test_an_idle_plugin_imports_nothing_heavy():
+    script = (
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "import pytest_flyteperf.plugin\n"
+        "print(' '.join(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_an_idle_run_imports_nothing_heavy(pytester):
+    pytester.makepyfile(
+        f"""
+        import sys
+
+        def test_imports():
+            assert not {HEAVY!r} & set(sys.modules)
+        """
+    )
+    outcome = pytester.runpytest_subprocess("-p", "no:hypothesispytest")
+
+    outcome.assert_outcomes(passed=1)
+
+
+def test_every_option_is_in_the_help(pytester):
+    from pytest_flyteperf.settings import OPTIONS
+
+    text = pytester.runpytest_subprocess("--help").stdout.str()
+
+    assert [o.flag for o in OPTIONS if o.flag not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--flyteperf-repeats=many"], "--flyteperf-repeats: 'many' is not a whole number"),
+        (["--flyteperf-cluster=moon"], "--flyteperf-cluster: 'moon' is none of local"),
+        (
+            ["--flyteperf-short", "--flyteperf-full"],
+            "--flyteperf-short and --flyteperf-full exclude each other",
+        ),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error_before_anything_starts(pytester, arguments, message):
+    pytester.makepyfile("def test_never(): raise AssertionError")
+    outcome = pytester.runpytest_subprocess(*arguments)
+
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    outcome.stderr.fnmatch_lines([f"ERROR: {message}"])
+
+
+def test_baseline_is_a_bare_switch(pytester):
+    pytester.makepyfile("def test_plain(): pass")
+    outcome = pytester.runpytest_subprocess(
+        "--flyteperf-baseline", "test_baseline_is_a_bare_switch.py"
+    )
+
+    outcome.assert_outcomes(passed=1)
+
+
+def test_the_marker_is_known(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.flyteperf(repeats=3)
+        def test_plain():
+            pass
+        """
+    )
+    outcome = pytester.runpytest_subprocess("--strict-markers")
+
+    outcome.assert_outcomes(passed=1)
