@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PLAIN: Final = Style(colour=False)
 GAP: Final = "  "
-LEAST_CASE: Final = 12
-"""Columns that a case's name keeps, however narrow the terminal."""
+LEAST_CASE: Final = 20
+"""Columns that a longer case's name keeps, however narrow the terminal."""
 
 COLOURS: Final = {
     Verdict.PASS: ("green",),
@@ -36,12 +36,12 @@ COLOURS: Final = {
 }
 
 FIGURES: Final = (
-    ("flyte_ns", "Flyte", 1),
-    ("handle_ns", "working", 2),
+    ("flyte_ns", "Flyte", 2),
+    ("handle_ns", "working", 3),
     ("waiting_ns", "waiting", 6),
     ("kubernetes_ns", "Kubernetes", 7),
     ("pod_ns", "user", 5),
-    ("duration_ns", "duration", 3),
+    ("duration_ns", "duration", 4),
 )
 """Metric, heading, and how early the column goes where the terminal is narrow (7 goes first)."""
 
@@ -101,11 +101,13 @@ def table(
     """
     if not verdicts:
         return ()
-    shown = _columns(verdicts, gating=gating)
-    case, *others = shown
-    while len(others) > 1 and _total(others) + LEAST_CASE + len(GAP) > columns:
+    case, *others = _columns(verdicts, gating=gating, intervals=True)
+    if case.width + len(GAP) + _total(others) > columns:
+        case, *others = _columns(verdicts, gating=gating, intervals=False)
+    least = min(case.width, LEAST_CASE)
+    while len(others) > 1 and least + len(GAP) + _total(others) > columns:
         others.remove(max(others, key=lambda column: column.rank))
-    room = max(LEAST_CASE, columns - _total(others) - len(GAP))
+    room = max(least, columns - _total(others) - len(GAP))
     case = case._replace(cells=[shortened(cell, room) for cell in case.cells])
     kept = [case, *others]
     lines = [style(_line([(c, c.heading, ()) for c in kept], style), "bold")]
@@ -158,7 +160,7 @@ def failure(  # noqa: PLR0913 (a block of text and what stands in it)
         *COLOURS[verdict.verdict],
     )
     deciding = verdict.of(verdict.verdict)
-    if deciding:
+    if deciding and verdict.verdict is not Verdict.INVALID:
         blocks = [f"{name(verdict)}: {label}", _evidence(deciding)]
     else:
         blocks = [f"{name(verdict)}: {label}: {escaped(verdict.reason)}"]
@@ -177,7 +179,7 @@ def name(verdict: CaseVerdict) -> str:
     return plain if verdict.size is Size.DEFAULT else f"{plain} ({verdict.size.value})"
 
 
-def _columns(verdicts: Sequence[CaseVerdict], *, gating: bool) -> list[_Column]:
+def _columns(verdicts: Sequence[CaseVerdict], *, gating: bool, intervals: bool) -> list[_Column]:
     none: list[tuple[str, ...]] = [()] * len(verdicts)
     columns = [_Column("case", [name(v) for v in verdicts], 0, right=False, styles=none)]
     if gating:
@@ -192,9 +194,9 @@ def _columns(verdicts: Sequence[CaseVerdict], *, gating: bool) -> list[_Column]:
             cells = ["" if m is None else figure(m, METRICS[metric]) for m in medians]
             columns.append(_Column(heading, cells, rank, right=True, styles=none))
     repeats = [str(v.repeats) for v in verdicts]
-    columns.append(_Column("n", repeats, 4, right=True, styles=none))
+    columns.append(_Column("n", repeats, 1, right=True, styles=none))
     if gating:
-        changes = [_headline(v) for v in verdicts]
+        changes = [_headline(v, intervals=intervals) for v in verdicts]
         columns.append(_Column("change", changes, 0, right=False, styles=none))
     return columns
 
@@ -219,17 +221,17 @@ def _median(verdict: CaseVerdict, metric: str) -> float | None:
     return None
 
 
-def _headline(verdict: CaseVerdict) -> str:
+def _headline(verdict: CaseVerdict, *, intervals: bool) -> str:
     """The change that decides the case, or that of working time where none does."""
     deciding = verdict.of(verdict.verdict) if verdict.verdict is not Verdict.PASS else ()
     timed = [m for m in verdict.metrics if m.metric in {"handle_ns", "flyte_ns", "duration_ns"}]
     for metric in (*deciding, *sorted(timed, key=lambda m: m.metric != "handle_ns")):
         if metric.ratio is not None or (metric.kind is Kind.EXACT and metric.baseline):
-            return f"{METRICS[metric.metric].title} {change(metric)}"
+            return f"{METRICS[metric.metric].title} {change(metric, interval=intervals)}"
     return ""
 
 
-def change(metric: MetricVerdict) -> str:
+def change(metric: MetricVerdict, *, interval: bool = True) -> str:
     """Estimate and interval: `+12.5 % [+8.0, +17.2]`; counts as `12 -> 31`."""
     unit = METRICS[metric.metric]
     if metric.kind is not Kind.MAGNITUDE:
@@ -238,12 +240,18 @@ def change(metric: MetricVerdict) -> str:
         if metric.now is not None and metric.kind is Kind.EXACT:
             now = metric.now.most if before != metric.now.most else metric.now.least
         return f"{figure(before, unit)} -> {figure(now, unit)}"
+    if not interval:
+        return percent(metric.ratio)
     ends = (percent(end).removesuffix(" %") for end in (metric.low, metric.high))
     return f"{percent(metric.ratio)} [{', '.join(ends)}]"
 
 
 def _clause(metric: MetricVerdict) -> str:
     return f"{METRICS[metric.metric].title}: {escaped(metric.reason)}"
+
+
+FIGURE_CELLS: Final = {1, 2}
+"""Columns of the evidence that hold one figure each, aligned to the right."""
 
 
 def _evidence(metrics: Sequence[MetricVerdict]) -> str:
@@ -266,7 +274,11 @@ def _evidence(metrics: Sequence[MetricVerdict]) -> str:
     widths = [max(text.width(row[i]) for row in rows) for i in range(len(headings))]
     lines = []
     for row in rows:
-        cells = [c + " " * (w - text.width(c)) for c, w in zip(row, widths, strict=True)]
+        pads = [" " * (w - text.width(c)) for c, w in zip(row, widths, strict=True)]
+        cells = [
+            pad + cell if i in FIGURE_CELLS else cell + pad
+            for i, (cell, pad) in enumerate(zip(row, pads, strict=True))
+        ]
         lines.append(f"  {GAP.join(cells)}".rstrip())
     return "\n".join(lines)
 
@@ -274,6 +286,8 @@ def _evidence(metrics: Sequence[MetricVerdict]) -> str:
 def _limit(metric: MetricVerdict) -> str:
     if metric.tolerance is None:
         return metric.tolerance_from or ""
+    if metric.kind is Kind.RANGED and metric.baseline is not None:
+        return f"+{metric.tolerance * metric.baseline.median:.3g} {metric.tolerance_from or ''}"
     return f"{100 * metric.tolerance:.1f} % {metric.tolerance_from or ''}".rstrip()
 
 

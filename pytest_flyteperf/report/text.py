@@ -16,6 +16,7 @@ _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 _DURATIONS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
 _BYTES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _MINUTE: Final = 60
+ROUNDS_TO_ONE: Final = 0.9995
 _LONGEST_SECONDS: Final = 99.95
 
 
@@ -67,7 +68,7 @@ def duration(ns: float) -> str:
     if ns / 1e9 >= _LONGEST_SECONDS:
         return sign + _long(round(ns / 1e9))
     for size, unit in _DURATIONS:
-        if round(ns / size, _places(ns / size)) >= 1:
+        if ns / size >= ROUNDS_TO_ONE:
             return f"{sign}{ns / size:.{_places(ns / size)}f} {unit}"
     return f"{sign}{ns:.0f} ns"
 

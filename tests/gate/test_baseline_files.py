@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from gate_examples import HERE, MACHINE, MS, RELEASE, accepted, noisy, repeats
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -15,6 +14,7 @@ from pytest_flyteperf.gate.strict_yaml import StrictYamlError
 from pytest_flyteperf.gate.strict_yaml import dumps as write_yaml
 from pytest_flyteperf.gate.strict_yaml import loads as read_yaml
 from pytest_flyteperf.model import AdminKind, Size
+from tests.gate.gate_examples import HERE, MACHINE, MS, RELEASE, accepted, noisy, repeats
 
 CHAIN = accepted(
     [{"pods": [5, 5, 5], "handle_ns": [500 * MS, 510 * MS, None]}],

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from gate_examples import HERE, MACHINE, MS, accepted, noisy, repeats
 from msgspec import structs
 
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Kind, Policy, Verdict
 from pytest_flyteperf.model import AdminKind, Finding, Severity, Size
+from tests.gate.gate_examples import HERE, MACHINE, MS, accepted, noisy, repeats
 
 TIGHT = [x * MS for x in (100, 101, 102, 100, 101, 102, 100, 101, 102, 101)]
 
