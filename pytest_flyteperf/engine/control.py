@@ -170,7 +170,7 @@ class Control:
             while not self._deaths and select.select([self._socket], [], [], 0)[0]:
                 reply = self._receive()
                 if reply is None:
-                    return ProcessDeath(name=SUPERVISOR, exit=None, tail=("connection lost",))
+                    return ProcessDeath(name=SUPERVISOR, problem="gone, and the cluster with it")
                 self._note(reply)
             return self._deaths.pop(0) if self._deaths else None
 

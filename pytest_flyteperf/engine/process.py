@@ -117,11 +117,13 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessDeath(msgspec.Struct, frozen=True, kw_only=True):
-    """A process ended that nobody had asked to."""
+    """A process ended that nobody had asked to, or does not do its work."""
 
     name: str
-    exit: int | None
-    """As in `ProcessStatus`; None if it did not end but failed to become ready in time."""
+    exit: int | None = None
+    """As in `ProcessStatus`; None if it runs."""
+    problem: str = ""
+    """What is wrong with one that did not end, e.g. `not ready within 60 s`."""
     tail: tuple[str, ...] = ()
     """Last lines of its log."""
     log: str = ""
@@ -129,7 +131,7 @@ class ProcessDeath(msgspec.Struct, frozen=True, kw_only=True):
 
     def describe(self) -> str:
         """One line: which process, how it ended, and the most telling line of its log."""
-        end = "not ready in time" if self.exit is None else describe_exit(self.exit)
+        end = self.problem or ("failed" if self.exit is None else describe_exit(self.exit))
         said = essence(self.tail)
         return f"{self.name}: {end}" + (f": {said}" if said else "")
 
