@@ -1,0 +1,142 @@
+"""The `flyteperf` fixture: what a test calls with a workflow and its inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate import Policy
+from pytest_flyteperf.model import METRICS, RunPlan, Size
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_flyteperf.settings import Settings
+
+REPEATS = {Size.SHORT: 3, Size.DEFAULT: 10, Size.FULL: 30}
+WARMUPS = {Size.SHORT: 1, Size.DEFAULT: 1, Size.FULL: 2}
+_MARKER_KEYS = ("repeats", "warmups", "timeout", "tolerance", "gate")
+
+
+class Benchmark:
+    """One case: it executes a workflow again and again and returns the outputs.
+
+    The verdict falls when the test's own assertions have held, so that a workflow with wrong
+    outputs is never compared.
+    """
+
+    def __init__(
+        self,
+        case: str,
+        size: Size,
+        fresh_number: int,
+        execute: Callable[[Any, Mapping[str, Any]], Any],
+    ) -> None:
+        self.case = case
+        """Name of the case; baselines go by it."""
+        self.size = size
+        """How large the case shall be."""
+        self.fresh_number = fresh_number
+        """A number that no earlier session had: as an input it misses every cache."""
+        self._execute = execute
+        self._called = False
+
+    def __call__(self, workflow: Any, /, **inputs: Any) -> Any:  # noqa: ANN401 # flytekit's own
+        """Execute the workflow for warm-up and repeats, record each, and return its outputs.
+
+        Args:
+            workflow: a flytekit workflow.
+            inputs: its inputs by name.
+
+        Returns:
+            The output's value; a tuple of values where the workflow has several outputs.
+        """
+        if self._called:
+            raise UsageError(
+                f"{self.case}: flyteperf was called twice in one test; write a test for each"
+            )
+        self._called = True
+        return self._execute(workflow, inputs)
+
+    def sized(self, *, short: int, default: int, full: int) -> int:
+        """The one of three figures that belongs to the size of this run."""
+        return {Size.SHORT: short, Size.DEFAULT: default, Size.FULL: full}[self.size]
+
+
+def case_name(item: pytest.Item) -> str:
+    """The name that baselines know a test by: `test_chain[3]` is `chain-3`.
+
+    Raises:
+        UsageError: nothing is left of it.
+    """
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", item.name.removeprefix("test_")).strip("-.")
+    if not name:
+        raise UsageError(f"{item.nodeid}: no case name is left of the test's; name it test_<case>")
+    return name
+
+
+def marker(item: pytest.Item) -> dict[str, Any]:
+    """What `@pytest.mark.flyteperf` says of a test; the closest marker wins key by key.
+
+    Raises:
+        UsageError: it has positional arguments or unknown keys.
+    """
+    merged: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers("flyteperf"))):
+        unknown = [repr(a) for a in mark.args] + [k for k in mark.kwargs if k not in _MARKER_KEYS]
+        if unknown:
+            keys = ", ".join(_MARKER_KEYS)
+            raise UsageError(f"{item.nodeid}: marker flyteperf: {unknown[0]} is none of {keys}")
+        merged |= mark.kwargs
+    return merged
+
+
+def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:
+    """How a test's case is repeated: the command line, else its marker, else the size's default.
+
+    Raises:
+        UsageError: the marker holds something else than numbers.
+    """
+    given = marker(item)
+    size = Size(settings.size)
+    return RunPlan(
+        warmups=_first(settings.warmups, _marked(item, "warmups", size), WARMUPS[size]),
+        repeats=_first(settings.repeats, _marked(item, "repeats", size), REPEATS[size]),
+        timeout_s=float(given.get("timeout", settings.timeout_s)),
+        seed=settings.seed,
+    )
+
+
+def policy(item: pytest.Item, settings: Settings) -> Policy:
+    """How a test's case is gated: its marker's gate set and tolerances.
+
+    Raises:
+        UsageError: the marker names an unknown metric or a tolerance that is none.
+    """
+    given = marker(item)
+    tolerance = given.get("tolerance")
+    gate = given.get("gate")
+    if tolerance is not None and not isinstance(tolerance, Mapping):
+        tolerance = {name: tolerance for name, metric in METRICS.items() if metric.unit == "ns"}
+    return Policy(
+        gate=None if gate is None else tuple(gate),
+        tolerances=dict(tolerance or {}),
+        strict=settings.strict,
+    )
+
+
+def _first(*numbers: int | None) -> int:
+    return next(number for number in numbers if number is not None)
+
+
+def _marked(item: pytest.Item, key: str, size: Size) -> int | None:
+    value = marker(item).get(key)
+    if isinstance(value, Mapping):
+        value = value.get(size.value)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UsageError(f"{item.nodeid}: marker flyteperf: {key}={value!r} is no number of {key}")
+    return value
