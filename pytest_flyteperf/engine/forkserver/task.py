@@ -140,7 +140,10 @@ def _entry_point(name: str, request: Start, path: tuple[str, ...]) -> Callable[[
     scripts = Path(sys.executable).parent
     extra = (entry for entry in request.env.get("PYTHONPATH", "").split(os.pathsep) if entry)
     sys.path[:] = [str(scripts), *extra, *path]
-    sys.argv = [str(scripts / Path(request.argv[0]).name), *request.argv[1:]]
+    script = str(scripts / Path(request.argv[0]).name)
+    sys.argv = [script, *request.argv[1:]]
+    main = sys.modules["__main__"]
+    main.__spec__, main.__file__ = None, script  # what multiprocessing's spawned children run
     importlib.invalidate_caches()
     random.seed()
     if numpy := sys.modules.get("numpy"):
