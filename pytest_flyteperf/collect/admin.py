@@ -27,9 +27,11 @@ TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 class AdminError(DeploymentError):
     """FlyteAdmin refused a call or did not answer."""
 
-    def __init__(self, message: str, code: grpc.StatusCode) -> None:
-        super().__init__(message)
+    def __init__(self, where: str, code: grpc.StatusCode, reason: str) -> None:
+        super().__init__(f"{where}: {code.name}: {reason}")
         self.code = code
+        self.reason = reason
+        """What the server said, in one line."""
 
 
 class Harvest(NamedTuple):
@@ -89,9 +91,8 @@ class Admin:
         try:
             return getattr(self.stub, method)(request, timeout=CALL_TIMEOUT_S)
         except grpc.RpcError as error:
-            code = error.code()
-            details = " ".join((error.details() or "no details").split())
-            raise AdminError(f"{self._endpoint}: {method}: {code.name}: {details}", code) from None
+            reason = " ".join((error.details() or "no details").split())
+            raise AdminError(f"{self._endpoint}: {method}", error.code(), reason) from None
 
     def execution(self, identifier: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
         """Read one execution."""

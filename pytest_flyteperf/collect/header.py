@@ -28,6 +28,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """Just before CreateExecution was sent."""
     accepted_unix_ns: int
     """Just after CreateExecution was answered."""
+    problem: str | None
+    """Why the repeat counts as failed, else None."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

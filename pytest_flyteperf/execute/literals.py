@@ -1,0 +1,85 @@
+"""Python values to Flyte's literals and back, by the types in a workflow's interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from pytest_flyteperf.errors import ExecutionError, RegistrationError
+from pytest_flyteperf.model import Deployment
+
+
+def to_literals(entity: Any, inputs: Mapping[str, Any], deployment: Deployment) -> Any:  # noqa: ANN401
+    """Convert inputs to a `flyteidl.core.LiteralMap`.
+
+    Files, data frames and pickles are uploaded to the deployment's object store.
+
+    Raises:
+        RegistrationError: the workflow has no such input, or a value does not fit its type.
+    """
+    from flytekit.core.type_engine import TypeEngine  # noqa: PLC0415
+
+    types = entity.python_interface.inputs
+    for name in inputs:
+        if name not in types:
+            known = ", ".join(types) or "none"
+            raise RegistrationError(f"{entity.name}: has no input {name}; its inputs: {known}")
+    try:
+        with _store(deployment) as context:
+            literals = TypeEngine.dict_to_literal_map(context, dict(inputs), types)
+    except Exception as error:
+        raise RegistrationError(
+            f"{entity.name}: inputs do not fit: {' '.join(str(error).split())}"
+        ) from error
+    return literals.to_flyte_idl()
+
+
+def to_python(entity: Any, outputs: Any, deployment: Deployment) -> Any:  # noqa: ANN401
+    """Convert the outputs of an execution to what a call of the workflow would have returned.
+
+    Raises:
+        ExecutionError: an output is absent or does not fit its type.
+    """
+    from flytekit.core.type_engine import TypeEngine  # noqa: PLC0415
+    from flytekit.models.literals import LiteralMap  # noqa: PLC0415
+
+    types = entity.python_interface.outputs
+    # FlyteAdmin answers with no outputs if it could not read them from the object store.
+    missing = [name for name in types if name not in outputs.literals]
+    if missing:
+        raise ExecutionError(f"outputs {', '.join(missing)} are absent")
+    try:
+        with _store(deployment) as context:
+            values = TypeEngine.literal_map_to_kwargs(
+                context, LiteralMap.from_flyte_idl(outputs), types
+            )
+    except Exception as error:
+        raise ExecutionError(f"outputs do not fit: {' '.join(str(error).split())}") from error
+    ordered = tuple(values[name] for name in types)
+    return ordered[0] if len(ordered) == 1 else ordered or None
+
+
+def _store(deployment: Deployment) -> AbstractContextManager[Any]:
+    """Flytekit context whose files lie in the deployment's object store."""
+    from flytekit.configuration import DataConfig, S3Config  # noqa: PLC0415
+    from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
+    from flytekit.core.data_persistence import FileAccessProvider  # noqa: PLC0415
+
+    store = deployment.cluster.store
+    context = FlyteContextManager.current_context()
+    files = FileAccessProvider(
+        local_sandbox_dir=context.user_space_params.working_directory,
+        raw_output_prefix=f"s3://{store.bucket}/flyteperf-inputs",
+        data_config=DataConfig(
+            s3=S3Config(
+                endpoint=store.endpoint,
+                access_key_id=store.access_key,
+                secret_access_key=store.secret_key,
+            )
+        ),
+    )
+    manager: AbstractContextManager[Any] = FlyteContextManager.with_context(
+        context.with_file_access(files)
+    )
+    return manager

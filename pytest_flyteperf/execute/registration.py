@@ -1,0 +1,162 @@
+"""Registration of a workflow as flytekit does it, without an image: serialize, then create.
+
+The version is a digest of what flytekit serialized, so an unchanged workflow is registered once
+per deployment and a changed one never meets its older self.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import grpc
+
+from pytest_flyteperf.collect import Admin, AdminError
+from pytest_flyteperf.errors import RegistrationError
+from pytest_flyteperf.model import Deployment
+
+NO_VERSION = "v0000000000"
+"""Stands for the version while its digest is computed; as long as a version."""
+
+
+class Registered(NamedTuple):
+    """A launch plan that can be executed."""
+
+    launch_plan: Any
+    """`flyteidl.core.Identifier`."""
+    created: int
+    """How many entities had to be created for it; 0 if all were there."""
+
+
+def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  # noqa: ANN401
+    """Make a flytekit workflow or launch plan executable on a deployment.
+
+    Tasks, sub-workflows and launch plans that it refers to are registered with it, for a dynamic
+    task those that its `node_dependency_hints` name. A reference launch plan only has to exist.
+
+    Raises:
+        RegistrationError: it does not serialize or compile, or FlyteAdmin refused it; one line
+            with the workflow's name and the reason.
+    """
+    from flytekit.core.launch_plan import LaunchPlan, ReferenceLaunchPlan  # noqa: PLC0415
+    from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415
+
+    if isinstance(entity, ReferenceLaunchPlan):
+        identifier = entity.id.to_flyte_idl()
+        if not _exists(admin, identifier):
+            raise RegistrationError(
+                f"{identifier.name}: FlyteAdmin has no launch plan {identifier.name} of version "
+                f"{identifier.version} in {identifier.project}/{identifier.domain}; register it"
+            )
+        return Registered(identifier, 0)
+    if not isinstance(entity, WorkflowBase | LaunchPlan):
+        raise RegistrationError(
+            f"{entity!r}: neither a flytekit workflow nor a launch plan; give one of these"
+        )
+    unversioned = _serialize(entity, deployment, NO_VERSION)
+    version = "v" + _digest(unversioned)[: len(NO_VERSION) - 1]
+    launch_plan = unversioned[-1].id
+    launch_plan.version = version
+    if _exists(admin, launch_plan):
+        return Registered(launch_plan, 0)
+    requests = _serialize(entity, deployment, version)
+    created = sum(_create(admin, entity.name, request) for request in requests)
+    return Registered(launch_plan, created)
+
+
+def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]:  # noqa: ANN401
+    """Create requests in the order in which they depend on each other, the launch plan last."""
+    from flytekit.configuration import (  # noqa: PLC0415
+        Image,
+        ImageConfig,
+        SerializationSettings,
+    )
+    from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
+    from flytekit.core.launch_plan import LaunchPlan  # noqa: PLC0415
+    from flytekit.tools.translator import get_serializable  # noqa: PLC0415
+
+    image = Image.look_up_image_info("default", deployment.image)
+    settings = SerializationSettings(
+        image_config=ImageConfig(default_image=image, images=[image]),
+        project=deployment.project,
+        domain=deployment.domain,
+        version=version,
+    )
+    serialized: OrderedDict[Any, Any] = OrderedDict()
+    try:
+        get_serializable(serialized, settings, entity)
+        if not isinstance(entity, LaunchPlan):
+            context = FlyteContextManager.current_context()
+            default = LaunchPlan.get_default_launch_plan(context, entity)
+            if default.workflow is not entity:
+                # flytekit keeps launch plans by name: this one is of another workflow's.
+                LaunchPlan.CACHE.pop(entity.name)
+                default = LaunchPlan.get_default_launch_plan(context, entity)
+            get_serializable(serialized, settings, default)
+        requests = [r for e in serialized.values() if (r := _request(e)) is not None]
+    except Exception as error:
+        raise RegistrationError(
+            f"{_name(entity)}: does not serialize: {_one_line(error)}"
+        ) from error
+    return requests
+
+
+def _request(serialized: Any) -> Any | None:  # noqa: ANN401 - flyteidl has no types
+    """Create request of a serialized entity; None for what is not registered by itself."""
+    from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2  # noqa: PLC0415
+    from flytekit.models.admin.workflow import WorkflowSpec  # noqa: PLC0415
+    from flytekit.models.launch_plan import LaunchPlan  # noqa: PLC0415
+    from flytekit.models.task import TaskSpec  # noqa: PLC0415
+
+    if isinstance(serialized, TaskSpec):
+        spec = serialized.to_flyte_idl()
+        return task_pb2.TaskCreateRequest(id=spec.template.id, spec=spec)
+    if isinstance(serialized, WorkflowSpec):
+        spec = serialized.to_flyte_idl()
+        return workflow_pb2.WorkflowCreateRequest(id=spec.template.id, spec=spec)
+    if isinstance(serialized, LaunchPlan):
+        plan = serialized.to_flyte_idl()
+        return launch_plan_pb2.LaunchPlanCreateRequest(id=plan.id, spec=plan.spec)
+    return None
+
+
+def _digest(requests: list[Any]) -> str:
+    digest = hashlib.sha256()
+    for request in requests:
+        digest.update(type(request).__name__.encode())
+        digest.update(request.SerializeToString(deterministic=True))
+    return digest.hexdigest()
+
+
+def _exists(admin: Admin, identifier: Any) -> bool:  # noqa: ANN401 - flyteidl has no types
+    from flyteidl.admin import common_pb2  # noqa: PLC0415
+
+    try:
+        admin.call("GetLaunchPlan", common_pb2.ObjectGetRequest(id=identifier))
+    except AdminError as error:
+        if error.code is grpc.StatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+def _create(admin: Admin, workflow: str, request: Any) -> int:  # noqa: ANN401
+    method = type(request).__name__.removesuffix("CreateRequest")
+    try:
+        admin.call(f"Create{method}", request)
+    except AdminError as error:
+        if error.code is grpc.StatusCode.ALREADY_EXISTS:
+            return 0
+        raise RegistrationError(
+            f"{workflow}: {method.lower()} {request.id.name} does not register: {error.reason}"
+        ) from error
+    return 1
+
+
+def _name(entity: Any) -> str:  # noqa: ANN401 - flytekit has no types
+    return str(getattr(entity, "name", entity))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
