@@ -187,6 +187,14 @@ class Finding(Frozen):
     evidence: str
 
 
+class Cost(Frozen):
+    """What one kind of operation cost within a repeat."""
+
+    calls: int
+    ns: int
+    """Own time: the operations of a repeat sum up to `handle_ns`, and no instant counts twice."""
+
+
 class Measures(Frozen):
     """What analysis computes from one recording."""
 
@@ -196,6 +204,9 @@ class Measures(Frozen):
     metrics: dict[str, int | None]
     """Metric name (see `METRICS`) to value; None where no source shows it."""
     findings: tuple[Finding, ...] = ()
+    operations: dict[str, Cost] = {}
+    """Kind of operation, e.g. `crd write`, to its cost; empty where no trace shows any. The gate
+    finds the cause of a change in `handle_ns` here."""
 
 
 class Unit(StrEnum):
