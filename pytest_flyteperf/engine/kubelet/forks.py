@@ -37,6 +37,7 @@ class ForkServer(threading.Thread):
         self._report = report
         self._connection: socket.socket | None = None
         self._sending = threading.Lock()
+        self._answered = False
         self._closed = threading.Event()
 
     def send(self, request: Request) -> None:
@@ -68,7 +69,9 @@ class ForkServer(threading.Thread):
             with self._sending:
                 self._connection = None
             pause_s = backoff.pause_s()
-            _log.warning("fork server %s: %s; again in %.2f s", self._path, failure, pause_s)
+            # Until it has once answered, it is merely not up yet.
+            level = logging.WARNING if self._answered else logging.INFO
+            _log.log(level, "fork server %s: %s; again in %.2f s", self._path, failure, pause_s)
             self._closed.wait(pause_s)
 
     def _read(self, connection: socket.socket, backoff: Backoff) -> None:
@@ -78,5 +81,6 @@ class ForkServer(threading.Thread):
                 # Before Hello is acted upon, so that the answer to it can be sent.
                 with self._sending:
                     self._connection = connection
+                self._answered = True
                 self._report(decode_event(text))
                 backoff.reset()

@@ -21,6 +21,7 @@ from pytest_flyteperf.engine.kubelet.command import ConfigError, container_key, 
 from pytest_flyteperf.engine.kubelet.forks import ForkServer
 from pytest_flyteperf.engine.kubelet.pods import Pod, decode_pod
 from pytest_flyteperf.engine.kubelet.run import PodRun
+from pytest_flyteperf.engine.kubelet.scratch import Scratch
 from pytest_flyteperf.engine.kubelet.status import Ended, Verdict
 from pytest_flyteperf.engine.kubelet.watch import Changed, Left, Listed, PodWatch
 from pytest_flyteperf.engine.kubelet.writer import Write, Writer
@@ -73,6 +74,7 @@ class Kubelet:
     ) -> None:
         self._config = config
         self._logs = Path(config.log_dir)
+        self._scratch = Scratch(self._logs)
         self._ready = ready
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._admission = Admission(capacity)
@@ -103,6 +105,7 @@ class Kubelet:
         self._watch.close()
         self._forks.close()
         self._writer.close(_CLOSE_S)
+        self._scratch.close({uid for uid, run in self._runs.items() if run.live})
 
     def stop(self) -> None:
         """End `run`; safe to call from a signal handler."""
@@ -225,7 +228,11 @@ class Kubelet:
 
     def _start(self, run: PodRun, container: Container) -> bool:
         log = logs.log_path(self._logs, run.pod, container.name)
-        base = {**(self._environment or {}), **self._config.environment}
+        base = {
+            **(self._environment or {}),
+            "TMPDIR": str(self._scratch.make(run.pod.uid)),
+            **self._config.environment,
+        }
         try:
             request = start_request(run.pod, container, base, self._config.node_name, log)
         except ConfigError as error:
@@ -285,6 +292,7 @@ class Kubelet:
             self._ended(end)
         if not self._is_ready:
             self._is_ready = True
+            self._scratch.keep_only(self._runs)
             self._ready()
 
     def _reconcile_run(self, run: PodRun, known: set[str]) -> None:
@@ -368,6 +376,7 @@ class Kubelet:
         """Let the fork server drop the ends of a pod's containers: they are stored, or unwanted."""
         for name in run.requested:
             self._forks.send(protocol.Forget(container_key(run.pod, name)))
+        self._scratch.drop(run.pod.uid)
 
     # Writing
 
