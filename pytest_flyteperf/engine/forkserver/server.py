@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import selectors
@@ -17,6 +18,7 @@ import msgspec
 from pytest_flyteperf.engine.forkserver import protocol, task
 
 if TYPE_CHECKING:
+    import resource
     from collections.abc import Callable
 
 _IMAGE_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TZ", "USER")
@@ -256,46 +258,43 @@ class Server:
         child.killed_by_us = True
         _signal_group(child.pid, signal.SIGKILL)
 
-    def _reap(self, flags: int = os.WNOHANG) -> None:
-        """Collect every process that ended; kill what a finished child has left behind."""
-        orphaned = False
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, flags)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                break
-            finished_ns = time.time_ns()
-            orphaned = True
-            child = self._by_pid.pop(pid, None)
-            if child is None:
-                continue
-            self._hear(child)
-            del self._children[child.key]
-            # The number is free for reuse only once the group is empty, so this finds its own.
-            _signal_group(pid, signal.SIGKILL)
-            if (refusal := child.refusal) is not None:
-                self._end(protocol.Refused(child.key, refusal, finished_ns))
-                continue
-            code = os.waitstatus_to_exitcode(status)
-            self._end(
-                protocol.Exited(
-                    key=child.key,
-                    pid=pid,
-                    exit_code=code if code >= 0 else 128 - code,
-                    signal=max(0, -code),
-                    oom_killed=code == -signal.SIGKILL
-                    and not child.killed_by_us
-                    and _oom_kills() != child.oom_kills,
-                    started_ns=child.started.started_ns if child.started else child.forked_ns,
-                    finished_ns=finished_ns,
-                    max_rss_bytes=usage.ru_maxrss * 1024,
-                    cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9),
-                )
-            )
-        if orphaned:
+    def _reap(self) -> None:
+        """Collect every process that ended; kill what finished children left behind, then tell."""
+        ends: list[protocol.End] = []
+        some = False
+        with contextlib.suppress(ChildProcessError):
+            while (reaped := os.wait4(-1, os.WNOHANG))[0]:
+                some = True
+                if child := self._by_pid.pop(reaped[0], None):
+                    ends.append(self._conclude(child, *reaped[1:]))
+        if some:
             self._kill_orphans()
+        for end in ends:
+            self._end(end)
+
+    def _conclude(self, child: _Child, status: int, usage: resource.struct_rusage) -> protocol.End:
+        finished_ns = time.time_ns()
+        self._hear(child)
+        del self._children[child.key]
+        # Its number cannot be given anew while its group has members.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        if (refusal := child.refusal) is not None:
+            return protocol.Refused(child.key, refusal, finished_ns)
+        code = os.waitstatus_to_exitcode(status)
+        return protocol.Exited(
+            key=child.key,
+            pid=child.pid,
+            exit_code=code if code >= 0 else 128 - code,
+            signal=max(0, -code),
+            oom_killed=code == -signal.SIGKILL
+            and not child.killed_by_us
+            and _oom_kills() != child.oom_kills,
+            started_ns=child.started.started_ns if child.started else child.forked_ns,
+            finished_ns=finished_ns,
+            max_rss_bytes=usage.ru_maxrss * 1024,
+            cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9),
+        )
 
     def _kill_orphans(self) -> None:
         """Kill what outlived a child.

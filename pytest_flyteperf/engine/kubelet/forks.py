@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
+
+_CLOSE_S = 2
 
 
 class ForkServer(threading.Thread):
@@ -52,8 +55,12 @@ class ForkServer(threading.Thread):
                 self._connection = None
 
     def close(self) -> None:
-        """Connect no more."""
+        """Disconnect and end."""
         self._closed.set()
+        with self._sending, contextlib.suppress(OSError):
+            if self._connection is not None:
+                self._connection.shutdown(socket.SHUT_RDWR)
+        self.join(_CLOSE_S)
 
     def run(self) -> None:
         """Connect and read, for ever."""
@@ -68,6 +75,8 @@ class ForkServer(threading.Thread):
                 failure = str(error)
             with self._sending:
                 self._connection = None
+            if self._closed.is_set():
+                return
             pause_s = backoff.pause_s()
             # Until it has once answered, it is merely not up yet.
             level = logging.WARNING if self._answered else logging.INFO

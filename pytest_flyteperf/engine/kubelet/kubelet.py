@@ -103,8 +103,8 @@ class Kubelet:
                 self._act(message)
             self._enforce_deadlines()
         self._watch.close()
-        self._forks.close()
         self._writer.close(_CLOSE_S)
+        self._forks.close()
         self._scratch.close({uid for uid, run in self._runs.items() if run.live})
 
     def stop(self) -> None:

@@ -25,6 +25,7 @@ UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _PAGE = 500
 _WATCH_S = 300
 """After this the API server closes the watch, which is then resumed."""
+_CLOSE_S = 2
 _SILENCE_S = _WATCH_S + 30
 
 
@@ -89,13 +90,17 @@ class PodWatch(threading.Thread):
             except ApiError as error:
                 pause_s = self._refused(error)
             except (*Unreachable, msgspec.DecodeError) as error:
+                if self._closed.is_set():
+                    return
                 pause_s = self._backoff.pause_s()
                 _log.warning("watch of pods broke, resuming in %.2f s: %s", pause_s, error)
             self._closed.wait(pause_s)
 
     def close(self) -> None:
-        """End after the current request; the thread is a daemon and need not be waited for."""
+        """Break off and end."""
         self._closed.set()
+        self._api.interrupt()
+        self.join(_CLOSE_S)
 
     def _refused(self, error: ApiError) -> float:
         if error.code == GONE:

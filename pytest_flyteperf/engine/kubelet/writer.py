@@ -74,6 +74,7 @@ class Writer:
             answer = self._carry_out(api, write)
             if answer is not None:
                 write.done(answer)
+        api.close()
 
     def _carry_out(self, api: Api, write: Write) -> bytes | ApiError | None:
         backoff = Backoff()
