@@ -1,0 +1,1 @@
+"""Flyte on a cluster: its configuration, its processes, and the environment it is measured in."""

@@ -1,0 +1,370 @@
+"""Flyte as processes of a running local cluster: FlytePropeller and the stand-in, or a full Flyte.
+
+One Flyte runs on a cluster at a time; another takes its place, as an A/B comparison does. Each has
+a folder of its own, with configuration, logs and state, so that each starts with none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import yaml
+from filelock import FileLock
+
+from pytest_flyteperf.deploy.config import (
+    LOOPBACK,
+    TRACE_DELAY_MS,
+    TRACE_QUEUE,
+    Wiring,
+    check_database,
+    check_overrides,
+    full_config,
+    propeller_config,
+    standin_config,
+)
+from pytest_flyteperf.deploy.environment import gather_environment
+from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
+from pytest_flyteperf.engine.control import StartError
+from pytest_flyteperf.engine.process import GrpcProbe, HttpProbe, ProcessSpec, ProcessState
+from pytest_flyteperf.errors import DeploymentError, UsageError
+from pytest_flyteperf.kubeapi import KubeApi, KubeError
+from pytest_flyteperf.model import AdminKind, Deployment, Frozen, Subject
+from pytest_flyteperf.progress import Beat, Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_flyteperf.deploy.yamlfile import Value
+    from pytest_flyteperf.engine.build import Engine
+    from pytest_flyteperf.engine.control import Control
+    from pytest_flyteperf.model import Cluster
+
+PROPELLER = "propeller"
+ADMIN = "admin"
+FLYTE = "flyte"
+NAMES = (PROPELLER, ADMIN, FLYTE)
+"""What Flyte's processes are called on a cluster; a full Flyte is one."""
+READY_S = 60.0
+CRD = "flyteworkflows.flyte.lyft.com"
+_CRD_POLL_S = 0.05
+_PORT_TRIES = 3
+_ORDER = 40
+"""Above the cluster's own processes: Flyte stops first."""
+_FILE = "deployment.json"
+_TAKEN = "address already in use"
+
+
+class Request(Frozen, frozen=True):
+    """Which Flyte, and how configured."""
+
+    engine: Engine
+    overrides: Document | None = None
+    database: str | None = None
+    """PostgreSQL URL, for a full Flyte."""
+    kubelet_slots: int | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """What is under test."""
+        text = self.overrides.text if self.overrides is not None else None
+        return Subject(
+            flyte=self.engine.flyte,
+            digest=self.engine.flyte_digest,
+            config=text,
+            config_digest=hashlib.sha256(text.encode()).hexdigest() if text is not None else None,
+        )
+
+    @property
+    def admin_kind(self) -> AdminKind:
+        """Who answers as FlyteAdmin."""
+        return AdminKind.FLYTEADMIN if self.engine.full_flyte else AdminKind.STAND_IN
+
+    @property
+    def database_kind(self) -> str:
+        """Where FlyteAdmin, or the stand-in, keeps its state."""
+        if not self.engine.full_flyte:
+            return "bbolt"
+        return "PostgreSQL" if self.database else "SQLite"
+
+
+def plan(
+    engine: Engine,
+    *,
+    config: Path | None = None,
+    database: str | None = None,
+    kubelet_slots: int | None = None,
+) -> Request:
+    """Check what the user asked for, before anything is started.
+
+    Raises:
+        UsageError: the configuration file or the database is not one that this Flyte can take.
+    """
+    full = engine.full_flyte is not None
+    if database is not None:
+        if not full:
+            raise UsageError(
+                "--flyteperf-database: only a full `flyte` program keeps its state in PostgreSQL; "
+                "give one to --flyteperf-flyte, or leave the database out"
+            )
+        check_database(database)
+    overrides = read_yaml(config) if config is not None else None
+    if overrides is not None:
+        check_overrides(overrides, full=full)
+        if engine.propeller is not None:
+            _check_keys(engine.propeller, overrides)
+    return Request(
+        engine=engine, overrides=overrides, database=database, kubelet_slots=kubelet_slots
+    )
+
+
+def deploy(
+    cluster: Cluster,
+    control: Control,
+    request: Request,
+    progress: Progress = silent,
+    *,
+    fresh: bool = False,
+) -> Deployment:
+    """Return a running Flyte as requested: the one that runs if it is that, else a new one.
+
+    A Flyte of another subject is stopped first, with `fresh` also one of the same. `control` is a
+    connection to the cluster's supervisor. Sessions that deploy together get the same Flyte.
+
+    Raises:
+        DeploymentError: it did not come up; nothing of it is left running.
+    """
+    directory = Path(cluster.directory)
+    with FileLock(directory / "deploy.lock"):
+        if not fresh:
+            found = find(cluster, control, request)
+            if found is not None:
+                return found
+        undeploy(cluster, control)
+        for tries_left in reversed(range(_PORT_TRIES)):
+            try:
+                deployment = _start(cluster, control, request, progress)
+                break
+            except StartError as error:
+                undeploy(cluster, control)
+                said = error.death.tail if error.death is not None else ()
+                if not tries_left or not any(_TAKEN in line for line in said):
+                    log = f"; its log: {error.death.log}" if error.death is not None else ""
+                    raise DeploymentError(f"{error}{log}") from None
+                progress("a port was taken meanwhile: starting Flyte again")
+            except BaseException:
+                undeploy(cluster, control)
+                raise
+        _write_whole(directory / _FILE, msgspec.json.encode(deployment))
+        return deployment
+
+
+def find(cluster: Cluster, control: Control, request: Request) -> Deployment | None:
+    """Return the Flyte that runs on a cluster, if it is what is requested."""
+    deployment = running(cluster, control)
+    if deployment is None or deployment.subject != request.subject:
+        return None
+    environment = deployment.environment
+    same = environment.database == request.database_kind
+    return deployment if same and environment.admin_kind is request.admin_kind else None
+
+
+def running(cluster: Cluster, control: Control) -> Deployment | None:
+    """Return the Flyte that runs on a cluster, whichever it is."""
+    try:
+        text = Path(cluster.directory, _FILE).read_bytes()
+        deployment = msgspec.json.decode(text, type=Deployment)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    ready = {p.name: p.pid for p in control.status().processes if p.state is ProcessState.READY}
+    mine = {name: pid for name, pid in deployment.pids.items() if name in NAMES}
+    return deployment if mine and all(ready.get(n) == pid for n, pid in mine.items()) else None
+
+
+def undeploy(cluster: Cluster, control: Control) -> None:
+    """Stop the Flyte that runs on a cluster, if any; its folder and logs stay."""
+    Path(cluster.directory, _FILE).unlink(missing_ok=True)
+    ended = (ProcessState.EXITED,)
+    there = {p.name for p in control.status().processes if p.state not in ended}
+    names = [name for name in NAMES if name in there]
+    if names:
+        control.stop(names)
+
+
+def _start(cluster: Cluster, control: Control, request: Request, progress: Progress) -> Deployment:
+    flytes = Path(cluster.directory, "flytes")
+    flytes.mkdir(mode=0o700, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{request.engine.flyte_digest}-", dir=flytes))
+    wiring = _wire(cluster, folder)
+    specs = _compose(request, wiring)
+    beat = Beat(progress, f"starting Flyte {request.engine.flyte}")
+    control.start(specs, lambda name: beat.tick(f"{name} is ready"))
+    _await_crd(cluster, beat)
+    pids = {p.name: p.pid for p in control.status().processes if p.pid is not None}
+    main = FLYTE if request.engine.full_flyte else PROPELLER
+    metrics = {main: f"http://{LOOPBACK}:{wiring.metrics_port}/metrics"}
+    if request.engine.full_flyte is None:
+        metrics[ADMIN] = f"http://{LOOPBACK}:{wiring.extra_port}/metrics"
+    return Deployment(
+        cluster=cluster,
+        subject=request.subject,
+        environment=gather_environment(
+            cluster,
+            request.admin_kind,
+            request.database_kind,
+            kubelet_slots=request.kubelet_slots,
+        ),
+        admin_endpoint=f"{LOOPBACK}:{wiring.admin_port}",
+        metrics=metrics,
+        logs={spec.name: spec.log for spec in specs}
+        | {"pods": str(Path(cluster.directory, "logs", "pods"))},
+        pids=pids,
+        trace_delay_s=TRACE_DELAY_MS / 1000,
+    )
+
+
+def _compose(request: Request, wiring: Wiring) -> tuple[ProcessSpec, ...]:
+    """The processes of one Flyte, their configuration written."""
+    folder = Path(wiring.directory)
+    engine = request.engine
+    environment = {
+        "OTEL_BSP_MAX_QUEUE_SIZE": str(TRACE_QUEUE),
+        "OTEL_BSP_SCHEDULE_DELAY": str(TRACE_DELAY_MS),
+    }
+    unset = tuple(n for n in os.environ if n.startswith("OTEL_") and n not in environment)
+    admin_ready = GrpcProbe(target=f"{LOOPBACK}:{wiring.admin_port}")
+    health = HttpProbe(url=f"http://{LOOPBACK}:{wiring.metrics_port}/healthcheck")
+    if engine.full_flyte is not None:
+        config = full_config(wiring, request.database, request.overrides)
+        return (
+            ProcessSpec(
+                name=FLYTE,
+                argv=(engine.full_flyte, "start", "--config", _write(folder, FLYTE, config)),
+                log=str(folder / "flyte.log"),
+                env=environment,
+                unset=unset,
+                cwd=str(folder),
+                probe=admin_ready,
+                ready_timeout_s=READY_S,
+                # With its webhook off it ignores SIGTERM.
+                stop_signal=signal.SIGKILL,
+                order=_ORDER,
+            ),
+        )
+    if engine.admin is None or engine.propeller is None:
+        raise DeploymentError(f"Flyte {engine.flyte}: was not built; run: flyteperf engine build")
+    admin = _write(folder, ADMIN, standin_config(wiring, request.overrides))
+    propeller = _write(folder, PROPELLER, propeller_config(wiring, request.overrides))
+    return (
+        ProcessSpec(
+            name=ADMIN,
+            argv=(engine.admin, "--config", admin),
+            log=str(folder / "admin.log"),
+            env=environment,
+            unset=unset,
+            cwd=str(folder),
+            probe=admin_ready,
+            ready_timeout_s=READY_S,
+            order=_ORDER,
+        ),
+        ProcessSpec(
+            name=PROPELLER,
+            argv=(engine.propeller, "--config", propeller),
+            log=str(folder / "propeller.log"),
+            env=environment,
+            unset=unset,
+            cwd=str(folder),
+            probe=health,
+            ready_timeout_s=READY_S,
+            after=(ADMIN,),
+            order=_ORDER + 1,
+        ),
+    )
+
+
+def _wire(cluster: Cluster, folder: Path) -> Wiring:
+    if cluster.otlp_endpoint is None:
+        raise DeploymentError(f"{cluster.name}: has no receiver of traces; start it again")
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        admin, metrics, extra, catalog, catalog_http = (s.getsockname()[1] for s in sockets)
+    return Wiring(
+        kubeconfig=cluster.kubeconfig,
+        store=cluster.store,
+        otlp_endpoint=cluster.otlp_endpoint,
+        directory=str(folder),
+        admin_port=admin,
+        metrics_port=metrics,
+        extra_port=extra,
+        catalog_ports=(catalog, catalog_http),
+    )
+
+
+def _await_crd(cluster: Cluster, beat: Beat) -> None:
+    """Wait until Propeller has made the FlyteWorkflow resource and the API server serves it."""
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
+    with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
+        while beat.age_s < READY_S:
+            try:
+                status = api.request("GET", path).get("status", {})
+            except KubeError as error:
+                if error.status != 404:  # noqa: PLR2004 # HTTP: not made yet
+                    raise
+                status = {}
+            conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+            if conditions.get("Established") == "True":
+                return
+            beat.tick("waiting for the FlyteWorkflow resource")
+            time.sleep(_CRD_POLL_S)
+    raise DeploymentError(
+        f"{cluster.name}: FlytePropeller made no {CRD} within {READY_S:.0f} s; see its log"
+    )
+
+
+def _check_keys(propeller: str, overrides: Document) -> None:
+    """Let Propeller itself say which keys and values it does not take."""
+    with tempfile.TemporaryDirectory(prefix="flyteperf-config-") as folder:
+        sections = {
+            name: value
+            for name, value in overrides.content.items()
+            if name.lower() not in {"flyteadmin", "standin", "task_resources"}
+        }
+        path = _write(Path(folder), "check", sections)
+        done = subprocess.run(
+            [propeller, "--check", "--config", path],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=READY_S,
+        )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
+        reason = reason.rpartition(f"{path}: ")[2]
+        raise UsageError(f"{overrides.path}: FlytePropeller does not take it: {reason}")
+
+
+def _write(folder: Path, name: str, config: Mapping[str, Value]) -> str:
+    """Write a configuration, which holds keys of the object store, for this user alone."""
+    path = folder / f"{name}.yaml"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        # Through JSON: a value that occurs twice would become an alias.
+        yaml.safe_dump(json.loads(json.dumps(config)), file, sort_keys=False)
+    return str(path)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(content)
+    temporary.rename(path)
