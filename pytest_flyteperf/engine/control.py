@@ -111,7 +111,7 @@ class Control:
         self.close()
 
     def fileno(self) -> int:
-        """Become readable when there may be a death to fetch."""
+        """Become readable when there may be a new death; ask `death` before the first wait."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -154,12 +154,24 @@ class Control:
             raise ClusterError(f"{self._path}: the supervisor sent no status; start it again")
         return reply.status
 
-    def shutdown(self) -> None:
-        """Stop everything in order, the supervisor last, and wait until it is gone."""
+    def shutdown(self, timeout_s: float | None = None) -> None:
+        """Stop everything in order, the supervisor last, and wait until it is gone.
+
+        Raises:
+            ClusterError: it is not gone after `timeout_s` seconds.
+        """
         with self._lock:
             self._send(Request(do="shutdown"))
-            while self._receive() is not None:
-                pass
+            self._socket.settimeout(timeout_s)
+            try:
+                while self._receive() is not None:
+                    pass
+            except TimeoutError:
+                raise ClusterError(
+                    f"{self._path}: the cluster has not stopped within {timeout_s:g} s; kill it"
+                ) from None
+            finally:
+                self._socket.settimeout(None)
 
     def death(self) -> ProcessDeath | None:
         """Return the first death not yet returned, or None, without waiting.
@@ -167,12 +179,15 @@ class Control:
         Needs `attach`. The supervisor's own end is a death too, named `supervisor`.
         """
         with self._lock:
-            while not self._deaths and select.select([self._socket], [], [], 0)[0]:
+            while not self._deaths and self._has_line_or_more():
                 reply = self._receive()
                 if reply is None:
                     return ProcessDeath(name=SUPERVISOR, problem="gone, and the cluster with it")
                 self._note(reply)
             return self._deaths.pop(0) if self._deaths else None
+
+    def _has_line_or_more(self) -> bool:
+        return b"\n" in self._buffer or bool(select.select([self._socket], [], [], 0)[0])
 
     def _ask(self, request: Request, on_ready: Callable[[str], None] | None = None) -> Reply:
         with self._lock:

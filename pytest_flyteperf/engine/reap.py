@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from pytest_flyteperf.engine.control import SUPERVISOR
 from pytest_flyteperf.engine.journal import Folder, Opened, Started, read
@@ -24,7 +25,7 @@ from pytest_flyteperf.engine.procfs import own_processes, start_ticks, variable
 from pytest_flyteperf.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 _PATIENCE_S = 10.0
 """How long killed processes may take to disappear."""
@@ -61,22 +62,29 @@ def supervisor_pid(directory: str | Path) -> int | None:
     )
 
 
-def reap(clusters: Path, busy: Iterable[str] = ()) -> tuple[Reaped, ...]:
+def start_lock(directory: Path) -> FileLock:
+    """Return the lock of whoever starts, stops or reaps a cluster; not yet acquired."""
+    return FileLock(directory.with_name(f"{directory.name}.lock"))
+
+
+def reap(clusters: Path, skip: Collection[str] = ()) -> tuple[Reaped, ...]:
     """End the processes of all dead clusters under a folder and remove the clusters' folders.
 
-    Those named in `busy` are left alone: someone is bringing them up.
+    Clusters that live, are being started or stopped, or are named in `skip` are not touched.
 
     Raises:
         ClusterError: a process of ours cannot be ended, or a folder cannot be removed.
     """
     if not clusters.is_dir():
         return ()
-    found = sorted(path for path in clusters.iterdir() if path.is_dir() and not path.is_symlink())
-    return tuple(
-        reap_cluster(directory)
-        for directory in found
-        if directory.name not in busy and supervisor_pid(directory) is None
-    )
+    reaped = []
+    for directory in sorted(path for path in clusters.iterdir() if path.is_dir()):
+        if directory.name in skip or directory.is_symlink():
+            continue
+        with suppress(Timeout), start_lock(directory).acquire(timeout=0):
+            if supervisor_pid(directory) is None:
+                reaped.append(reap_cluster(directory))
+    return tuple(reaped)
 
 
 def reap_cluster(directory: Path) -> Reaped:

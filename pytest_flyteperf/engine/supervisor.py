@@ -24,7 +24,7 @@ import msgspec
 
 from pytest_flyteperf.engine.child import Child, NotReadyError
 from pytest_flyteperf.engine.control import SUPERVISOR, Reply, Request, SupervisorStatus
-from pytest_flyteperf.engine.journal import Journal, Started
+from pytest_flyteperf.engine.journal import Folder, Journal, Started, read
 from pytest_flyteperf.engine.otlp import Receiver
 from pytest_flyteperf.engine.process import PROCESS_MARKER, ProcessDeath, ProcessSpec
 from pytest_flyteperf.engine.procfs import children, variable
@@ -57,8 +57,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """How long a cluster that is not kept lives without a lease."""
     first_lease_s: float = 10.0
     """How long it waits for its first lease."""
-    remove: tuple[str, ...] = ()
-    """Files and folders that end with it, if it ends in order."""
+    remain: tuple[str, ...] = ("logs",)
+    """What is left in the cluster's folder by an orderly end, for those who want to know why."""
 
 
 class Supervisor:
@@ -250,7 +250,10 @@ class Supervisor:
             killed |= orphans
 
     def _remove(self) -> None:
-        for path in map(Path, (self._config.socket, *self._config.remove)):
+        folder = Path(self._config.directory)
+        outside = (Path(entry.path) for entry in read(folder) if isinstance(entry, Folder))
+        inside = (path for path in folder.iterdir() if path.name not in self._config.remain)
+        for path in (*outside, *inside):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

@@ -51,6 +51,11 @@ class Running:
     marker: str
 
     @property
+    def logs(self) -> Path:
+        """What an orderly end leaves."""
+        return self.folder / "logs"
+
+    @property
     def pid(self) -> int | None:
         return supervisor_pid(self.folder)
 
@@ -58,17 +63,17 @@ class Running:
         return Control(self.socket)
 
     def spec(self, name: str, program: str = SLEEPER, **more: object) -> ProcessSpec:
-        ready = self.folder / f"{name}.pid"
+        ready = self.logs / f"{name}.pid"
         spec = ProcessSpec(
             name=name,
             argv=(sys.executable, "-S", "-c", program, str(ready)),
-            log=str(self.folder / f"{name}.log"),
+            log=str(self.logs / f"{name}.log"),
             probe=FileProbe(path=str(ready)),
         )
         return msgspec.structs.replace(spec, **more)
 
     def pid_of(self, name: str) -> int:
-        path = self.folder / f"{name}.pid"
+        path = self.logs / f"{name}.pid"
         return int(until(lambda: path.exists() and path.read_text()))
 
 
@@ -86,18 +91,21 @@ def gone(pid: int) -> bool:
 
 
 def next_death(control: Control):
-    assert select.select([control], [], [], PATIENCE_S)[0], "no death reported"
-    return control.death()
+    def death():
+        return control.death() or (select.select([control], [], [], 1.0) and None)
+
+    return until(death)
 
 
 def launch(folder: Path, **more: object) -> Running:
     marker = f"test.{os.urandom(4).hex()}"
+    (folder / "logs").mkdir()
     config = Config(
         cluster="test",
         cluster_id=marker,
         directory=str(folder),
         socket=str(folder / "s"),
-        log=str(folder / "supervisor.log"),
+        log=str(folder / "logs" / "supervisor.log"),
         traces=str(folder / "traces"),
         **({"linger_s": 0.05, "first_lease_s": PATIENCE_S} | more),
     )
@@ -158,12 +166,12 @@ def test_an_early_death_is_reported_at_once_with_its_reason(start):
     with running.control() as control:
         control.attach("test")
         with pytest.raises(StartError) as failure:
-            control.start((running.spec("good"), running.spec("bad", program)))
+            control.start((running.spec("good"), running.spec("bad", program, after=("good",))))
 
         assert str(failure.value) == "bad: exited with 1: port 1: address already in use"
         assert failure.value.death.tail == ("listening", "port 1: address already in use")
-        assert not any(status.state == "ready" for status in control.status().processes)
-        until(lambda: gone(running.pid_of("good")))
+        assert [status.state for status in control.status().processes] == ["exited", "exited"]
+        assert gone(running.pid_of("good"))
 
 
 def test_a_late_process_is_ended_and_named(start):
@@ -227,7 +235,7 @@ def test_a_stop_that_was_asked_for_is_no_death(start):
 
 def test_processes_stop_from_the_highest_order_down(start):
     running = start()
-    log = running.folder / "order"
+    log = running.logs / "order"
     program = f"""
 import os, signal, sys, time
 def end(*_):
@@ -411,7 +419,7 @@ def test_a_process_sees_no_signal_or_file_of_the_supervisor(start):
         control.attach("test")
         control.start((running.spec("a", program),))
 
-    assert (running.folder / "a.log").read_text() == (
+    assert (running.logs / "a.log").read_text() == (
         "[0, 1, 2] True ['SigBlk:\\t0000000000000000\\n']\n"
     )
 

@@ -1,0 +1,210 @@
+"""Start a local cluster from nothing, everything at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_flyteperf.engine.control import SUPERVISOR, Control, StartError
+from pytest_flyteperf.engine.journal import Folder, Journal, Opened
+from pytest_flyteperf.engine.process import CLUSTER_MARKER, PROCESS_MARKER, essence, tail
+from pytest_flyteperf.engine.reap import reap_cluster
+from pytest_flyteperf.engine.supervisor import Config
+from pytest_flyteperf.errors import ClusterError
+from pytest_flyteperf.kubeapi import KubeApi
+from pytest_flyteperf.model import Cluster, ObjectStore
+from pytest_flyteperf.provision import credentials as secret
+from pytest_flyteperf.provision import programs
+from pytest_flyteperf.provision.programs import Layout, Ports, layout_of
+
+if TYPE_CHECKING:
+    from pytest_flyteperf.engine.build import Engine
+    from pytest_flyteperf.engine.control import SupervisorStatus
+    from pytest_flyteperf.engine.process import ProcessSpec
+    from pytest_flyteperf.progress import Progress
+
+CLUSTER_FILE = "cluster.json"
+"""In the cluster's folder, once it is up: the `Cluster`."""
+NAMESPACE = "flytesnacks-development"
+"""Of Flyte's project `flytesnacks` and domain `development`."""
+HANDOVER_S = 20.0
+"""How long a cluster waits for the lease of the caller that it was started for."""
+FREE_BYTES = 512 * 2**20
+"""Free space below which a start is refused: etcd and Flyte would stop halfway."""
+_TRIES = 3
+_TAKEN = "address already in use"
+
+
+def start(
+    engine: Engine, project: Path, directory: Path, progress: Progress, *, keep: bool
+) -> Cluster:
+    """Start a cluster whose folder does not exist yet; if a port is taken meanwhile, again.
+
+    Raises:
+        ClusterError: it cannot be started; nothing of it runs, its logs remain.
+    """
+    free = shutil.disk_usage(directory.parent).free
+    if free < FREE_BYTES:
+        raise ClusterError(
+            f"{directory.parent}: {free >> 20} MiB free, {FREE_BYTES >> 20} MiB needed; "
+            "make room or set FLYTEPERF_STATE"
+        )
+    for left in reversed(range(_TRIES)):
+        progress("starting the cluster")
+        try:
+            return _attempt(engine, project, directory, progress, keep=keep)
+        except StartError as error:
+            said = error.death.tail if error.death is not None else ()
+            if not left or not any(_TAKEN in line for line in said):
+                log = error.death.log if error.death is not None else directory / "logs"
+                raise ClusterError(f"{error}; see {log}") from None
+            reap_cluster(directory)
+    raise AssertionError
+
+
+def _attempt(
+    engine: Engine, project: Path, directory: Path, progress: Progress, *, keep: bool
+) -> Cluster:
+    layout = _create(directory)
+    supervisor = _launch_supervisor(layout, keep=keep)
+    try:
+        cluster, specs = _compose(engine, project, layout)
+        _await_supervisor(supervisor, layout)
+        with Control(str(layout.control)) as control:
+            control.attach(f"pid {os.getpid()}")
+
+            def ready(name: str) -> None:
+                progress(f"starting the cluster: {name} is ready")
+                if name == programs.KUBE_APISERVER:
+                    _create_namespace(cluster.kubeconfig)
+
+            control.start(specs, ready)
+            cluster = _with_traces(cluster, control.status())
+            _write_whole(directory / CLUSTER_FILE, msgspec.json.encode(cluster))
+            control.detach(HANDOVER_S)
+    except BaseException:
+        _abandon(supervisor, layout)
+        raise
+    return cluster
+
+
+def _with_traces(cluster: Cluster, status: SupervisorStatus) -> Cluster:
+    if status.traces is None:
+        raise ClusterError(f"{cluster.directory}/logs: no trace receiver; see supervisor.log there")
+    return msgspec.structs.replace(
+        cluster, otlp_endpoint=status.traces.endpoint, traces=status.traces.file
+    )
+
+
+def _create(directory: Path) -> Layout:
+    """Make the cluster's folders, each written down before it is made."""
+    directory.mkdir(mode=0o700)
+    journal = Journal(directory)
+    journal.write(Opened(id=f"{directory.name}.{token_hex(8)}"))
+    if not programs.fits_sockets(directory / programs.RUN):
+        outside = Path(tempfile.gettempdir(), f"{programs.RUN_OUTSIDE}{token_hex(8)}")
+        journal.write(Folder(path=str(outside)))
+    layout = layout_of(directory)
+    for folder in (layout.run, layout.logs, layout.data, layout.credentials):
+        folder.mkdir(mode=0o700)
+    return layout
+
+
+def _launch_supervisor(layout: Layout, *, keep: bool) -> subprocess.Popen[bytes]:
+    config = Config(
+        cluster=layout.directory.name,
+        cluster_id=layout.cluster_id,
+        directory=str(layout.directory),
+        socket=str(layout.control),
+        log=layout.log(SUPERVISOR),
+        traces=str(layout.directory / "otlp.binpb"),
+        keep=keep,
+    )
+    path = layout.run / "supervisor.json"
+    path.write_bytes(msgspec.json.encode(config))
+    return subprocess.Popen(
+        (*programs.PYTHON, "pytest_flyteperf.engine.supervisor", "--config", str(path)),
+        env=os.environ | {CLUSTER_MARKER: layout.cluster_id, PROCESS_MARKER: SUPERVISOR},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _await_supervisor(supervisor: subprocess.Popen[bytes], layout: Layout) -> None:
+    _, said = supervisor.communicate()
+    if supervisor.returncode:
+        log = layout.log(SUPERVISOR)
+        why = essence(tail(log)) or essence(tuple(said.decode(errors="replace").splitlines()))
+        raise ClusterError(f"supervisor: exited with {supervisor.returncode}: {why}; see {log}")
+
+
+def _compose(
+    engine: Engine, project: Path, layout: Layout
+) -> tuple[Cluster, tuple[ProcessSpec, ...]]:
+    ports = Ports.free()
+    credentials = secret.create(layout.credentials)
+    kubeconfig = secret.write_kubeconfig(
+        layout.credentials / "kubeconfig", f"https://127.0.0.1:{ports.kubernetes}", credentials
+    )
+    store = ObjectStore(
+        endpoint=f"http://127.0.0.1:{ports.s3}",
+        access_key=credentials.access_key,
+        secret_key=credentials.secret_key,
+        bucket=programs.BUCKET,
+    )
+    cluster = Cluster(
+        kind="local",
+        name=layout.directory.name,
+        directory=str(layout.directory),
+        kubeconfig=kubeconfig,
+        store=store,
+        distribution=f"kube-apiserver {engine.versions['kube-apiserver']}",
+        blob_store=f"versitygw {engine.versions['versitygw']}",
+        control_socket=str(layout.control),
+        engine_digest=engine.digest,
+    )
+    return cluster, (
+        programs.fork_server(layout, project),
+        programs.kube_apiserver(engine, layout, ports, credentials),
+        programs.etcd(engine, layout),
+        programs.s3_gateway(engine, layout, ports, credentials),
+        programs.kubelet(layout, kubeconfig, _task_environment(store)),
+    )
+
+
+def _task_environment(store: ObjectStore) -> dict[str, str]:
+    """Name where flytekit in a task finds the object store, unless its pod says otherwise."""
+    return {
+        "FLYTE_AWS_ENDPOINT": store.endpoint,
+        "FLYTE_AWS_ACCESS_KEY_ID": store.access_key,
+        "FLYTE_AWS_SECRET_ACCESS_KEY": store.secret_key,
+    }
+
+
+def _create_namespace(kubeconfig: str) -> None:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    with KubeApi.from_kubeconfig(kubeconfig) as api:
+        api.request("POST", "/api/v1/namespaces", body=body)
+
+
+def _abandon(supervisor: subprocess.Popen[bytes], layout: Layout) -> None:
+    """Leave nothing running after a start that failed or was interrupted; keep the logs."""
+    supervisor.communicate()
+    with suppress(ClusterError), Control(str(layout.control)) as control:
+        control.shutdown(timeout_s=30.0)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
