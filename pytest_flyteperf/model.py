@@ -195,6 +195,120 @@ class Cost(Frozen):
     """Own time: the operations of a repeat sum up to `handle_ns`, and no instant counts twice."""
 
 
+class Owned(Frozen):
+    """What one owner has of a stretch of time; low <= point <= high, points add up exactly."""
+
+    owner: str
+    """`user`, `flyte`, `kubernetes`, `external`, `held`, `backoff`, `unknown`; `subnodes` in a
+    node's own ledger."""
+    detail: str
+    """Why: e.g. `container`, `lost`, `working`, `waiting: batching tick`, `scheduling`."""
+    point_ns: int
+    low_ns: int
+    high_ns: int
+
+
+class PathStep(Frozen):
+    """One stretch of the critical path; the stretches of an execution cover its wall clock."""
+
+    start_ns: int
+    """From the creation of the execution."""
+    end_ns: int
+    execution: str
+    node: str | None
+    kind: str
+    part: str
+    """`transition` (before the node's first event), `node`, or `teardown` (after the last)."""
+    owners: tuple[Owned, ...]
+
+
+class NodeMeasures(Frozen):
+    """One node execution's own ledger, from its first to its last event."""
+
+    execution: str
+    id: str
+    spec_id: str
+    parent: str | None
+    kind: str
+    phase: str
+    attempts: int
+    duration_ns: int | None
+    scheduling_ns: int | None
+    """From its last upstream's end to its first event, all of it Flyte's; None without upstream."""
+    on_path_ns: int
+    """How much of the critical path lies in it, its transition included."""
+    owners: tuple[Owned, ...] = ()
+
+
+class NodeOverhead(Frozen):
+    """The overhead that the RFC defines: summed over nodes, so it may exceed the wall clock."""
+
+    flyte_ns: int
+    """Own Flyte time of all nodes."""
+    scheduling_ns: int
+    runtime_ns: int
+    """Own time of all nodes, without what runs beneath them."""
+
+    @property
+    def share(self) -> float | None:
+        """(flyte + scheduling) / (runtime + scheduling); None without either."""
+        whole = self.runtime_ns + self.scheduling_ns
+        return (self.flyte_ns + self.scheduling_ns) / whole if whole else None
+
+
+class Ownership(Frozen):
+    """Who owns the wall clock of an execution."""
+
+    wall_ns: int
+    owners: tuple[Owned, ...]
+    """Along the critical path; the points add up to `wall_ns`."""
+    working_ns: dict[str, int]
+    """Flyte's working time on the critical path by kind of operation, e.g. `crd write`."""
+    path: tuple[PathStep, ...]
+    nodes: tuple[NodeMeasures, ...]
+    summed: NodeOverhead
+
+
+class Latency(Frozen):
+    """How long the spans of one operation beneath the execution's handles took, children included.
+
+    Quantiles are nearest-rank: the smallest value that at least so many values do not exceed.
+    """
+
+    operation: str
+    beneath: str
+    """The operation around them: where in a round they happen."""
+    count: int
+    failed: int
+    """How many ended with an error."""
+    sum_ns: int
+    p50_ns: int
+    p90_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+class StateMeasures(Frozen):
+    """How large the FlyteWorkflow objects of an execution and its children became."""
+
+    revisions: int
+    written_bytes: int
+    """JSON bytes of all revisions after the first: what the updates carried."""
+    first_bytes: int
+    """JSON bytes of the first revision of the execution's own object."""
+    peak_bytes: int
+    """JSON bytes of the largest revision; the sizes below are of the same one."""
+    peak_spec_bytes: int
+    """Everything but status and metadata."""
+    peak_status_bytes: int
+    peak_gzip_bytes: int
+    """The same revision compressed with gzip, level 6."""
+    peak_nodes: int
+    """Node statuses in it, at any depth."""
+    node_bytes: int | None
+    """Bytes of a node status: the median over node statuses of the largest revision."""
+
+
 class Measures(Frozen):
     """What analysis computes from one recording."""
 
@@ -207,6 +321,12 @@ class Measures(Frozen):
     operations: dict[str, Cost] = {}
     """Kind of operation, e.g. `crd write`, to its cost; empty where no trace shows any. The gate
     finds the cause of a change in `handle_ns` here."""
+    latencies: tuple[Latency, ...] = ()
+    """The same operations by what is around them; empty likewise."""
+    ownership: Ownership | None = None
+    """None while the execution has not ended."""
+    state: StateMeasures | None = None
+    """None where FlyteWorkflow objects were not watched."""
 
 
 class Unit(StrEnum):
@@ -237,6 +357,15 @@ METRICS: dict[str, Metric] = {
         Metric(name="handle_ns", unit=Unit.NS, title="working"),
         Metric(name="pod_ns", unit=Unit.NS, title="user"),
         Metric(name="flyte_ns", unit=Unit.NS, title="Flyte overhead"),
+        Metric(name="overhead_ns", unit=Unit.NS, title="overhead"),
+        Metric(name="working_ns", unit=Unit.NS, title="working on the path"),
+        Metric(name="waiting_ns", unit=Unit.NS, title="waiting on the path"),
+        Metric(name="kubernetes_ns", unit=Unit.NS, title="Kubernetes"),
+        Metric(name="user_ns", unit=Unit.NS, title="user on the path"),
+        Metric(name="external_ns", unit=Unit.NS, title="external"),
+        Metric(name="held_ns", unit=Unit.NS, title="held"),
+        Metric(name="backoff_ns", unit=Unit.NS, title="backoff"),
+        Metric(name="unknown_ns", unit=Unit.NS, title="unknown"),
         Metric(name="workflow_events", unit=Unit.COUNT, title="workflow events", exact=True),
         Metric(name="node_events", unit=Unit.COUNT, title="node events", exact=True),
         Metric(name="task_events", unit=Unit.COUNT, title="task events", exact_without_pods=True),

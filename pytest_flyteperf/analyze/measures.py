@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from pytest_flyteperf.analyze import intervals, spans
+from pytest_flyteperf.analyze import audit, intervals, spans
+from pytest_flyteperf.analyze.crd import first_seen
+from pytest_flyteperf.analyze.evidence import Watch
+from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, WORKING, Owner
+from pytest_flyteperf.analyze.nodes import Run
+from pytest_flyteperf.analyze.orchestration import Orchestration
+from pytest_flyteperf.analyze.ownership import attribute
 from pytest_flyteperf.analyze.pods import Pod, fold_pods
 from pytest_flyteperf.analyze.recording import Recording
-from pytest_flyteperf.analyze.stamps import unix_ns
-from pytest_flyteperf.model import METRICS, Measures
+from pytest_flyteperf.analyze.state import measure_state
+from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
+from pytest_flyteperf.analyze.views import ownership_of
+from pytest_flyteperf.model import METRICS, Finding, Measures, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_flyteperf.analyze.documents import ExecutionDocument, TaskExecutionDocument
+    from pytest_flyteperf.analyze.documents import TaskExecutionDocument
+    from pytest_flyteperf.analyze.ledger import Ledger
+    from pytest_flyteperf.model import Cost
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 """Phases of an execution that has ended (`A/common/executions.go`)."""
-
-_COUNTED = {
-    spans.WORKFLOW_EVENT: "workflow_events",
-    spans.NODE_EVENT: "node_events",
-    spans.TASK_EVENT: "task_events",
-    spans.ROUND: "rounds",
-    spans.CRD_WRITE: "crd_writes",
-    spans.BLOB_READ: "blob_reads",
-    spans.BLOB_WRITE: "blob_writes",
-}
 
 
 def analyze_recording(folder: str | Path) -> Measures:
@@ -35,43 +36,125 @@ def analyze_recording(folder: str | Path) -> Measures:
 
     Counts and handles are of the execution together with the executions its launch plan nodes
     started, at any depth: they are what running this workflow cost. Executions that merely ran at
-    the same time change nothing. An event counts when FlyteAdmin accepted it; one that it refused
-    (a child's first event may arrive before FlyteAdmin has stored the child) was not recorded.
+    the same time change nothing.
 
     Raises:
         RecordingError: the recording is absent, incomplete or damaged.
     """
     recording = Recording(folder)
-    family = frozenset(part.execution.id.name for part in (recording, *recording.children))
-    tasks = [task for part in (recording, *recording.children) for task in part.tasks]
-    records = recording.pods()
-    pods = None if records is None else fold_pods(records, family)
+    parts = (recording, *recording.children)
+    family = frozenset(part.execution.id.name for part in parts)
+    pods = _pods(recording, family)
+    runs = _runs(recording, parts, family)
+    run, children = runs[0], {child.name: child for child in runs[1:]}
     metrics: dict[str, int | None] = dict.fromkeys(METRICS)
-    metrics["duration_ns"] = wall_ns(recording.execution)
-    metrics["attempts"] = count_attempts(tasks)
+    metrics["attempts"] = count_attempts(task for part in parts for task in part.tasks)
     if pods is not None:
         metrics["pods"] = len(pods)
         metrics["pod_ns"] = container_ns(pods)
-    traces = recording.traces()
-    if traces is not None:
-        metrics |= _count(spans.read_handles(traces), family)
+    work = _Work(recording, family)
+    metrics |= work.orchestration.metrics()
+    findings = audit.check_clocks(runs, pods or ())
+    findings += work.findings(runs)
+    ownership = None
+    if run.phase in TERMINAL and run.created is not None and run.ended is not None:
+        watch = Watch({pod.name: pod for pod in pods or ()})
+        attribution = attribute(run, children, watch, work.timelines)
+        ownership = ownership_of(run, attribution)
+        metrics["duration_ns"] = attribution.whole.wall
+        metrics |= _owned(attribution.whole, traced=run.name in work.timelines)
+        findings += audit.check_unknown(
+            attribution.whole.point(Owner.UNKNOWN),
+            attribution.whole.wall,
+        )
+    records = recording.workflows()
     return Measures(
-        execution=recording.execution.id.name,
-        phase=recording.execution.closure.phase,
+        execution=run.name,
+        phase=run.phase,
         metrics=metrics,
+        findings=tuple(findings),
+        ownership=ownership,
+        operations=work.costs(),
+        latencies=work.orchestration.latencies(),
+        state=None if records is None else measure_state(records, run.name, family),
     )
 
 
-def wall_ns(execution: ExecutionDocument) -> int | None:
-    """Creation in FlyteAdmin to the last workflow event, or None while it has not ended.
+def _pods(recording: Recording, family: frozenset[str]) -> list[Pod] | None:
+    records = recording.pods()
+    return None if records is None else fold_pods(records, family)
 
-    Both ends are stamps of one machine's processes: admin's clock at the start, Propeller's at
-    the end.
-    """
-    closure = execution.closure
-    if closure.phase not in TERMINAL or not closure.created_at or not closure.updated_at:
-        return None
-    return max(0, unix_ns(closure.updated_at) - unix_ns(closure.created_at))
+
+def _runs(
+    recording: Recording,
+    parts: Iterable[Recording],
+    family: frozenset[str],
+) -> list[Run]:
+    records = recording.workflows()
+    seen = {} if records is None else first_seen(records, family)
+    return [Run(part, seen.get(part.execution.id.name)) for part in parts]
+
+
+class _Work:
+    """What the traces tell of an execution and its children."""
+
+    def __init__(self, recording: Recording, family: frozenset[str]) -> None:
+        self.orchestration = Orchestration()
+        self.timelines: dict[str, Timeline] = {}
+        self.traced = False
+        self._strays: list[spans.Stray] = []
+        self._parentless = 0
+        self._segments: dict[str, list[Segment]] = {}
+        records = recording.traces()
+        if records is None:
+            return
+        self.traced = True
+        for found in spans.read_handles(records):
+            if isinstance(found, spans.Stray):
+                self._strays.append(found)
+            elif found.execution in family:
+                self._parentless += found.lost
+                self.orchestration.take(found)
+                self._segments.setdefault(found.execution, []).extend(partition(found))
+        self.timelines = {name: Timeline(cut) for name, cut in self._segments.items()}
+
+    def findings(self, runs: list[Run]) -> list[Finding]:
+        if not self.traced:
+            return [
+                Finding(
+                    check="no traces",
+                    severity=Severity.NOTE,
+                    evidence="handles, rounds and operations are unknown",
+                ),
+            ]
+        counted = self.orchestration.metrics()
+        lost = audit.check_spans(counted, runs, self.timelines, self._strays, self._parentless)
+        return lost + audit.check_flyte(self.orchestration.latencies())
+
+    def costs(self) -> dict[str, Cost]:
+        """Calls and own time by operation; empty where no trace shows any."""
+        return self.orchestration.costs(chain.from_iterable(self._segments.values()))
+
+
+def _owned(whole: Ledger, *, traced: bool) -> dict[str, int | None]:
+    flyte = whole.point(Owner.FLYTE)
+    kubernetes = whole.point(Owner.KUBERNETES)
+    external = whole.point(Owner.EXTERNAL)
+    waiting = sum(
+        share.point for (_, detail), share in whole.shares.items() if detail.startswith(WAITING)
+    )
+    return {
+        "flyte_ns": flyte,
+        "overhead_ns": flyte + kubernetes + external,
+        "working_ns": whole.point(Owner.FLYTE, WORKING, ADMISSION) if traced else None,
+        "waiting_ns": waiting if traced else None,
+        "kubernetes_ns": kubernetes,
+        "user_ns": whole.point(Owner.USER),
+        "external_ns": external,
+        "held_ns": whole.point(Owner.HELD),
+        "backoff_ns": whole.point(Owner.BACKOFF),
+        "unknown_ns": whole.point(Owner.UNKNOWN),
+    }
 
 
 def count_attempts(tasks: Iterable[TaskExecutionDocument]) -> int:
@@ -86,25 +169,3 @@ def container_ns(pods: Iterable[Pod]) -> int:
             (pod.started.point, pod.finished.point) for pod in pods if pod.started and pod.finished
         ),
     )
-
-
-def _count(
-    found: Iterable[spans.Handle | spans.Stray],
-    family: frozenset[str],
-) -> dict[str, int | None]:
-    counts: dict[str, int | None] = {}
-    totals = dict.fromkeys((*_COUNTED.values(), "handles", "handle_ns"), 0)
-    seen = False
-    for handle in found:
-        if not isinstance(handle, spans.Handle) or handle.execution not in family:
-            continue
-        seen = True
-        totals["handles"] += 1
-        totals["handle_ns"] += handle.end_ns - handle.start_ns
-        for operation in handle.operations:
-            metric = _COUNTED.get(operation.name)
-            if metric and not (operation.failed and operation.name in spans.EVENTS):
-                totals[metric] += 1
-    if seen:
-        counts.update(totals)
-    return counts

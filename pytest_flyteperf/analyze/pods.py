@@ -58,6 +58,8 @@ class Pod(NamedTuple):
     """Receipt of its first event."""
     bound_ns: int | None
     """Receipt of the event that first names its node."""
+    running_ns: int | None
+    """Receipt of the event that first shows its container running or ended."""
     started: Instant | None
     finished: Instant | None
     reported_ns: int | None
@@ -155,6 +157,7 @@ def _pod(life: _Life, pod: PodDocument) -> Pod:
         node=pod.metadata.labels.get("node-id", ""),
         created_ns=life.created,
         bound_ns=life.bound,
+        running_ns=life.running,
         started=started,
         finished=finished,
         reported_ns=life.terminated,

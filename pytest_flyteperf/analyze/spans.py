@@ -95,8 +95,8 @@ class Operation(NamedTuple):
     end_ns: int
     depth: int
     """Spans above it, the handle's being 0."""
-    parent: str
-    """Name of the operation above it."""
+    above: int
+    """Index of the operation above it, -1 for the handle itself."""
     node: str
     """Path of node ids from the nearest evaluation above it, `/` between; empty outside any."""
     failed: bool
@@ -217,20 +217,20 @@ def _close(trace: _Trace) -> Iterator[Handle | Stray]:
         if span_id != root.span_id:
             children.setdefault(span.parent_span_id, []).append(span)
     operations: list[Operation] = []
-    waiting = [(root, 0, HANDLE, "")]
+    waiting = [(root, 0, -1, "")]
     while waiting:
-        span, depth, parent, node = waiting.pop()
+        span, depth, above, node = waiting.pop()
         name = operation_name(span.name)
         if depth:
             if name == EVALUATE:
                 node = _attribute(span, "node") or node
             start, end = _interval(span)
             failed = span.status.code == _STATUS_ERROR
-            operations.append(Operation(name, start, end, depth, parent, node, failed))
+            operations.append(Operation(name, start, end, depth, above, node, failed))
         below = children.pop(span.span_id, None)
         if below:
             below.sort(key=_start, reverse=True)
-            waiting += [(child, depth + 1, name, node) for child in below]
+            waiting += [(child, depth + 1, len(operations) - 1, node) for child in below]
     lost = sum(_is_propellers(span) for rest in children.values() for span in rest)
     start, end = _interval(root)
     execution = _attribute(root, "exec_id") or ""

@@ -1,0 +1,161 @@
+"""Checks of a recording: can its figures be trusted, and what did Flyte itself do.
+
+`invalid` findings come from outside Flyte: the recording lacks something or a clock jumped. What
+Flyte does by itself (conflicts, refused events) is a measure and evidence of cause: a `note`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_flyteperf.analyze import spans
+from pytest_flyteperf.analyze.nodes import Kind
+from pytest_flyteperf.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_flyteperf.analyze.nodes import Node, Run
+    from pytest_flyteperf.analyze.pods import Pod
+    from pytest_flyteperf.analyze.spans import Stray
+    from pytest_flyteperf.analyze.timeline import Timeline
+    from pytest_flyteperf.model import Latency
+
+CLOCK_SLACK_NS = 50_000_000
+"""How far a nanosecond stamp may lie behind the receipt of the event that shows it, before the
+kubelet's and the collector's clocks are said to differ."""
+SPAN_SLACK_NS = 1_000_000
+"""How far an event's stamp may lie outside the handle that sent it: both are the same clock, read
+microseconds apart."""
+UNKNOWN_SHARE = 10
+"""Percent of the wall clock beyond which `unknown` is pointed out."""
+TAIL_NS = 5_000_000_000
+"""How long after its end spans of an execution may still begin."""
+
+
+def _invalid(check: str, evidence: str) -> Finding:
+    return Finding(check=check, severity=Severity.INVALID, evidence=evidence)
+
+
+def _note(check: str, evidence: str) -> Finding:
+    return Finding(check=check, severity=Severity.NOTE, evidence=evidence)
+
+
+def stored_events(runs: Iterable[Run]) -> dict[str, int]:
+    """The fewest events that FlyteAdmin must have accepted to know what it knows, by metric."""
+    least = {"workflow_events": 0, "node_events": 0, "task_events": 0}
+    for run in runs:
+        least["workflow_events"] += {"SUCCEEDED": 3, "FAILED": 2, "ABORTED": 1}.get(run.phase, 0)
+        for node in run.nodes.values():
+            least["node_events"] += _node_events(node)
+            least["task_events"] += sum(max(1, len(a.reasons)) for a in node.attempts)
+    return least
+
+
+def _node_events(node: Node) -> int:
+    if node.started is not None:
+        return 3 + (node.kind is Kind.DYNAMIC) if node.ended is not None else 2
+    queued = node.kind is Kind.END or (node.attempts and node.phase == "SUCCEEDED")
+    return 2 if queued and node.ended is not None else 1
+
+
+def check_spans(
+    counted: Mapping[str, int],
+    runs: Sequence[Run],
+    timelines: Mapping[str, Timeline],
+    strays: Iterable[Stray],
+    parentless: int,
+) -> list[Finding]:
+    """Whether spans of these executions were lost.
+
+    Args:
+        counted: accepted events by metric, from client spans beneath handles.
+        runs: the execution first, then those that its launch plan nodes started.
+        timelines: handles by execution.
+        strays: client spans whose handle never came.
+        parentless: spans beneath these handles whose parent never came.
+    """
+    evidence = [
+        f"{counted.get(name, 0)} {name.replace('_', ' ')} in spans, at least {least} stored"
+        for name, least in stored_events(runs).items()
+        if counted.get(name, 0) < least
+    ]
+    if parentless:
+        evidence.append(f"{parentless} spans without parent")
+    if ours := sum(_belongs(stray, runs) for stray in strays):
+        evidence.append(f"{ours} spans without handle")
+    if outside := [name for run in runs for name in _outside(run, timelines.get(run.name))]:
+        evidence.append(
+            f"{len(outside)} events outside any handle, first {outside[0]}",
+        )
+    return [_invalid("lost spans", "; ".join(evidence))] if evidence else []
+
+
+def _belongs(stray: Stray, runs: Sequence[Run]) -> bool:
+    """Whether a stray span is of these executions; an event's is, if it falls into their time."""
+    if stray.execution is not None:
+        return any(stray.execution == run.name for run in runs)
+    whole = runs[0]
+    return (
+        stray.name in spans.EVENTS
+        and whole.created is not None
+        and whole.created <= stray.start_ns <= (whole.ended or whole.created) + TAIL_NS
+    )
+
+
+def _outside(run: Run, timeline: Timeline | None) -> list[str]:
+    """Events that no handle covers, though a handle must have sent them."""
+    if timeline is None:
+        return [f"all of {run.name}"]
+    stamps = [(node.created, f"first of {node.id}") for node in run.nodes.values()]
+    if run.phase in {"SUCCEEDED", "FAILED"}:
+        stamps.append((run.ended, f"last of {run.name}"))
+    return [
+        what
+        for at, what in stamps
+        if at is not None and not timeline.spent(at - SPAN_SLACK_NS, at + SPAN_SLACK_NS)
+    ]
+
+
+def check_clocks(runs: Iterable[Run], pods: Iterable[Pod]) -> list[Finding]:
+    """Whether stamps contradict the order in which things happen."""
+    evidence = [
+        f"node {node.id} of {run.name} ended before it began"
+        for run in runs
+        for node in run.nodes.values()
+        if node.created is not None and node.ended is not None and node.ended < node.created
+    ]
+    for pod in pods:
+        for what, stamp, received in (
+            ("start", pod.started, pod.running_ns),
+            ("end", pod.finished, pod.reported_ns),
+        ):
+            if stamp and received is not None and stamp.low > received + CLOCK_SLACK_NS:
+                late = (stamp.low - received) // 1_000_000
+                evidence.append(f"{what} of {pod.name} stamped {late} ms after its receipt")
+    return [_invalid("clock", f"{len(evidence)}: {evidence[0]}")] if evidence else []
+
+
+def check_flyte(latencies: Iterable[Latency]) -> list[Finding]:
+    """What Flyte had to do twice."""
+    findings: list[Finding] = []
+    for row in latencies:
+        if not row.failed:
+            continue
+        if row.operation in spans.EVENTS:
+            findings.append(
+                _note("refused events", f"{row.failed} of {row.count} {row.operation}s"),
+            )
+        elif row.operation == spans.CRD_WRITE:
+            findings.append(
+                _note("CRD write failed", f"{row.failed} of {row.count} updates"),
+            )
+    return findings
+
+
+def check_unknown(unknown_ns: int, wall_ns: int) -> list[Finding]:
+    """Whether much of the wall clock has no known owner."""
+    if unknown_ns * 100 <= wall_ns * UNKNOWN_SHARE:
+        return []
+    share = unknown_ns * 100 // wall_ns
+    return [_note("unknown time", f"{share} % of the wall clock has no known owner")]

@@ -1,0 +1,268 @@
+"""What is known of a node's time: its containers, its pods, its waits.
+
+Which rule made a layer stands in its detail, so that a reader can ask for the reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, Container, Facts, Layer, Owner
+from pytest_flyteperf.analyze.nodes import FAILED, IN_PROCESS, PODS, Attempt, Kind, Node, Run
+from pytest_flyteperf.analyze.path import Part
+from pytest_flyteperf.analyze.pods import Instant, Pod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_flyteperf.analyze.path import Stretch
+    from pytest_flyteperf.analyze.timeline import Timeline
+
+BATCHING_TICK = WAITING + "batching tick"
+RESYNC = WAITING + "resync timer"
+LAUNCH_PLAN_TIMER = WAITING + "launch-plan timer"
+FREE_WORKER = WAITING + "free worker"
+RE_EVALUATION = WAITING + "re-evaluation"
+
+BATCH_NS = 1_100_000_000
+"""A pod's news that is acted upon within this time waited for the batching queue, whose tick is
+1 s by default (`queue.batching-interval`); later, for the informer's resync (10 s by default)."""
+
+RUN = "container"
+LOST = "lost"
+COMPILE = "compile"
+SLEEP = "sleep"
+
+_QUOTA = ("resourcequota", "exceeded quota", "forbidden: exceeded")
+"""Reasons of WaitingForResources: the plugin backs off (`PM/flytek8s`, `tasks.backoff`)."""
+
+
+class Watch(NamedTuple):
+    """What the pod watch gave."""
+
+    pods: dict[str, Pod]
+    """By name; empty where pods were not watched."""
+
+
+def of_stretch(
+    stretch: Stretch,
+    watch: Watch,
+    runs: dict[str, Run],
+    timeline: Timeline | None,
+) -> Facts:
+    """What is known of a stretch of the critical path."""
+    if stretch.part is not Part.NODE or stretch.node is None:
+        return _between(stretch)
+    return of_node(stretch.node, watch, runs, timeline, last_only=True)
+
+
+def _between(stretch: Stretch) -> Facts:
+    """Outside any node's events: all of it is Flyte's, or the limit's."""
+    layers: list[Layer] = []
+    run = stretch.run
+    if run.created is not None and run.accepted is not None and stretch.part is Part.TRANSITION:
+        layers.append(Layer(run.created, run.accepted, Owner.FLYTE, ADMISSION))
+    if stretch.held:
+        layers.append(Layer(stretch.start, stretch.end, Owner.HELD, "max-parallelism"))
+    first = stretch.node is None or stretch.node.kind is Kind.START
+    return Facts(
+        layers=tuple(layers),
+        rest_owner=Owner.FLYTE,
+        rest_detail=FREE_WORKER if first else RE_EVALUATION,
+    )
+
+
+def of_node(
+    node: Node,
+    watch: Watch,
+    runs: dict[str, Run],
+    timeline: Timeline | None,
+    *,
+    last_only: bool = False,
+) -> Facts:
+    """What is known between a node's first and last event, but for what runs beneath it.
+
+    Args:
+        node: the node.
+        watch: the pods.
+        runs: the executions that launch plan nodes started, by name.
+        timeline: when Propeller worked on the node's execution.
+        last_only: of an array node's sub-tasks take only the one that finished last and those
+            whose end let it begin: the critical path goes through them.
+    """
+    containers: list[Container] = []
+    layers: list[Layer] = []
+    for index, attempt in enumerate(node.attempts):
+        until = _next_created(node, index)
+        pods = [watch.pods[name] for name in attempt.pods if name in watch.pods]
+        if last_only and node.kind is Kind.ARRAY:
+            pods = _last_pods(pods, node.parallelism)
+        _attempt(node, attempt, pods, until, timeline, containers, layers)
+    if node.kind is Kind.LAUNCH_PLAN:
+        _launch_plan(node, runs, layers)
+    if node.kind is Kind.GATE:
+        _gate(node, containers, layers)
+    unknown = node.kind is Kind.UNKNOWN and not node.children
+    return Facts(
+        containers=tuple(containers),
+        layers=tuple(layers),
+        rest_owner=Owner.UNKNOWN if unknown else Owner.FLYTE,
+        rest_detail="kind of node" if unknown else RE_EVALUATION,
+    )
+
+
+def _next_created(node: Node, index: int) -> int | None:
+    """What follows an attempt: the next one, the children it built, or the node's end."""
+    for attempt in node.attempts[index + 1 :]:
+        if attempt.created is not None:
+            return attempt.created
+    children = [child.created for child in node.children if child.created is not None]
+    return min(children) if children else node.ended
+
+
+def _last_pods(pods: list[Pod], parallelism: int) -> list[Pod]:
+    """The sub-task that finished last; where few may run at once, before it what freed its slot."""
+    reported = sorted((pod for pod in pods if pod.reported_ns is not None), key=_report)
+    if not reported:
+        return pods
+    chain = [reported.pop()]
+    while parallelism and reported:
+        before = [pod for pod in reported if _report(pod) <= (chain[-1].created_ns, "")]
+        if not before:
+            break
+        chain.append(before[-1])
+        reported = before[:-1]
+    return chain
+
+
+def _report(pod: Pod) -> tuple[int, str]:
+    return pod.reported_ns or 0, pod.name
+
+
+def _attempt(  # noqa: PLR0913, PLR0917 -- two lists to fill
+    node: Node,
+    attempt: Attempt,
+    pods: list[Pod],
+    until: int | None,
+    timeline: Timeline | None,
+    containers: list[Container],
+    layers: list[Layer],
+) -> None:
+    for pod in pods:
+        _pod(pod, _detail(node, attempt, pod), until, containers, layers)
+    if pods:
+        news = max((pod.reported_ns or pod.created_ns) for pod in pods)
+        if until is not None and until > news:
+            layers.append(Layer(news, until, Owner.FLYTE, _waited_for(news, until, timeline)))
+        first = min(pod.created_ns for pod in pods)
+        layers += _quota(attempt, first)
+    elif attempt.plugin in PODS:
+        _unwatched(node, attempt, until, containers, layers)
+    elif attempt.plugin not in IN_PROCESS and attempt.created is not None:
+        ended = attempt.updated if attempt.updated is not None else node.ended
+        if ended is not None:
+            layers.append(Layer(attempt.created, ended, Owner.EXTERNAL, attempt.plugin or "task"))
+
+
+def _detail(node: Node, attempt: Attempt, pod: Pod | None) -> str:
+    if attempt.phase in FAILED or attempt.phase == "ABORTED" or (pod and pod.exit_code):
+        return LOST
+    return COMPILE if node.kind is Kind.DYNAMIC else RUN
+
+
+def _waited_for(news: int, until: int, timeline: Timeline | None) -> str:
+    """Which timer brought a pod's news to a worker: the one that the handle's delay fits."""
+    acted = timeline.last_start(until) if timeline else None
+    acted = until if acted is None or acted < news else acted
+    return BATCHING_TICK if acted - news <= BATCH_NS else RESYNC
+
+
+def _pod(
+    pod: Pod,
+    detail: str,
+    until: int | None,
+    containers: list[Container],
+    layers: list[Layer],
+) -> None:
+    """A pod's life: Kubernetes' but while its container runs."""
+    end = pod.reported_ns or pod.deleted_ns or until
+    if end is None:
+        end = max(pod.created_ns, pod.bound_ns or 0, pod.started.high if pod.started else 0)
+    bound = end if pod.bound_ns is None else min(pod.bound_ns, end)
+    layers.append(Layer(pod.created_ns, bound, Owner.KUBERNETES, "scheduling"))
+    if pod.started is None:
+        layers.append(Layer(bound, end, Owner.KUBERNETES, "starting"))
+        return
+    started = pod.started
+    finished = pod.finished
+    if finished is None:
+        seen = min(started.high, end)
+        finished = Instant(seen, max(end, started.point), max(end, started.high))
+    layers += (
+        Layer(bound, max(bound, started.high), Owner.KUBERNETES, "starting"),
+        Layer(finished.low, max(end, finished.low), Owner.KUBERNETES, "reporting"),
+    )
+    containers.append(Container(started, finished, detail))
+
+
+def _quota(attempt: Attempt, created: int) -> list[Layer]:
+    """Backing off for a resource quota: from the reason that says so to the pod."""
+    since = [
+        at
+        for at, message in attempt.reasons
+        if at < created and any(words in message.lower() for words in _QUOTA)
+    ]
+    return [Layer(min(since), created, Owner.BACKOFF, "resource quota")] if since else []
+
+
+def _unwatched(
+    node: Node,
+    attempt: Attempt,
+    until: int | None,
+    containers: list[Container],
+    layers: list[Layer],
+) -> None:
+    """A pod that no watch showed: FlyteAdmin's copy of the kubelet's stamps is what there is."""
+    ended = attempt.updated if attempt.updated is not None else until
+    if attempt.created is None or ended is None:
+        return
+    if attempt.started is None:
+        layers.append(Layer(attempt.created, ended, Owner.UNKNOWN, "pod not watched"))
+        return
+    started = attempt.started.no_earlier(attempt.created).no_later(ended)
+    layers.append(Layer(attempt.created, started.high, Owner.KUBERNETES, "starting"))
+    if attempt.ended is None:
+        layers.append(Layer(started.low, ended, Owner.UNKNOWN, "container's end"))
+        return
+    finished = attempt.ended.no_earlier(started.low).no_later(ended)
+    finished = finished._replace(point=max(finished.point, started.point))
+    layers.append(Layer(finished.low, ended, Owner.UNKNOWN, "pod's report"))
+    containers.append(Container(started, finished, _detail(node, attempt, None)))
+
+
+def _launch_plan(node: Node, runs: dict[str, Run], layers: list[Layer]) -> None:
+    """What a launch plan node does besides its execution's run."""
+    if node.started is None or node.ended is None:
+        return
+    child = runs.get(node.child)
+    if child is None or child.ended is None:
+        detail = "launched execution was not recorded"
+        layers.append(Layer(node.started, node.ended, Owner.UNKNOWN, detail))
+    else:
+        layers.append(Layer(child.ended, node.ended, Owner.FLYTE, LAUNCH_PLAN_TIMER))
+
+
+def _gate(node: Node, containers: list[Container], layers: list[Layer]) -> None:
+    """A sleep is what the user asked for; a signal is given from outside."""
+    if node.started is None or node.ended is None:
+        return
+    if node.sleep_ns is not None:
+        woken = min(node.started + node.sleep_ns, max(node.ended, node.started))
+        containers.append(Container(Instant.exact(node.started), Instant.exact(woken), SLEEP))
+    else:
+        layers.append(Layer(node.started, node.ended, Owner.EXTERNAL, "signal"))
+
+
+def subnodes(node: Node, below: Iterable[tuple[int, int]]) -> tuple[Layer, ...]:
+    """What runs beneath a node, as layers of its own ledger."""
+    return tuple(Layer(low, high, Owner.SUBNODES, node.kind.value) for low, high in below)

@@ -1,0 +1,251 @@
+"""Who owns each instant of a stretch of time, exactly.
+
+A stretch is cut where any fact about it begins or ends. In each piece the owner is, by precedence:
+
+1. `subnodes`: what runs beneath a node, which has ledgers of its own;
+2. `user`: a container runs;
+3. `flyte`, working: a handle of the execution runs, for whichever node;
+4. `held`, `backoff`, `kubernetes`, `external`: by evidence, in this order;
+5. `flyte`, waiting: the outcome is known and Propeller sleeps, or the evidence says Flyte;
+6. `unknown`.
+
+Every piece has one owner, so points add up exactly. Where a container's stamp leaves an interval,
+the piece may belong to the container or to whoever owns it without the container: it counts in the
+`high` of both and in the `low` of neither.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_flyteperf.analyze.pods import Instant
+    from pytest_flyteperf.analyze.timeline import Timeline
+
+
+class Owner(StrEnum):
+    """Who may own an instant."""
+
+    USER = "user"
+    FLYTE = "flyte"
+    KUBERNETES = "kubernetes"
+    EXTERNAL = "external"
+    HELD = "held"
+    BACKOFF = "backoff"
+    UNKNOWN = "unknown"
+    SUBNODES = "subnodes"
+
+
+WORKING = "working"
+ADMISSION = "admission"
+WAITING = "waiting: "
+UNDIVIDED = "working or waiting"
+"""What is Flyte's where no trace tells working from waiting."""
+
+
+class Layer(NamedTuple):
+    """A fact that holds from start to end, in Unix nanoseconds."""
+
+    start: int
+    end: int
+    owner: Owner
+    detail: str
+
+
+class Container(NamedTuple):
+    """A container that ran, and what its time was."""
+
+    started: Instant
+    finished: Instant
+    detail: str
+
+
+class Facts(NamedTuple):
+    """What is known of a stretch of time."""
+
+    containers: tuple[Container, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    rest_owner: Owner = Owner.UNKNOWN
+    """Who owns what no fact covers."""
+    rest_detail: str = ""
+
+
+_RANKS = {
+    Owner.SUBNODES: 0,
+    Owner.HELD: 1,
+    Owner.BACKOFF: 2,
+    Owner.KUBERNETES: 3,
+    Owner.EXTERNAL: 4,
+    Owner.FLYTE: 5,
+    Owner.UNKNOWN: 6,
+    Owner.USER: 7,
+}
+_CERTAIN, _POSSIBLE, _POINT = 10, 11, 12
+"""Ranks of containers: surely running, possibly running, running by the points."""
+
+
+class Share:
+    """What an owner has of some stretches, in nanoseconds."""
+
+    __slots__ = ("high", "low", "point")
+
+    def __init__(self) -> None:
+        self.point = 0
+        self.low = 0
+        self.high = 0
+
+
+class Ledger:
+    """Owned time by owner and detail, and what Propeller worked on."""
+
+    def __init__(self) -> None:
+        self.shares: dict[tuple[Owner, str], Share] = {}
+        self.working: dict[str, int] = {}
+        self.wall = 0
+
+    def _share(self, owner: Owner, detail: str) -> Share:
+        share = self.shares.get((owner, detail))
+        if share is None:
+            share = self.shares[owner, detail] = Share()
+        return share
+
+    def only(self, owner: Owner, detail: str, spent: int) -> None:
+        """Give time to the one owner that it can have."""
+        if spent:
+            share = self._share(owner, detail)
+            share.point += spent
+            share.low += spent
+            share.high += spent
+
+    def likely(self, owner: Owner, detail: str, spent: int) -> None:
+        """Give time to its likelier owner."""
+        if spent:
+            share = self._share(owner, detail)
+            share.point += spent
+            share.high += spent
+
+    def possible(self, owner: Owner, detail: str, spent: int) -> None:
+        """Note that another owner may have had this time."""
+        if spent:
+            self._share(owner, detail).high += spent
+
+    def work(self, kinds: dict[str, int]) -> None:
+        """Note what working time was spent on."""
+        for kind, spent in kinds.items():
+            self.working[kind] = self.working.get(kind, 0) + spent
+
+    def add(self, other: Ledger) -> None:
+        """Add another stretch's ledger to this one."""
+        self.wall += other.wall
+        for (owner, detail), share in other.shares.items():
+            mine = self._share(owner, detail)
+            mine.point += share.point
+            mine.low += share.low
+            mine.high += share.high
+        self.work(other.working)
+
+    def point(self, owner: Owner, *details: str) -> int:
+        """An owner's point, over all details or over these."""
+        return sum(
+            share.point
+            for (who, detail), share in self.shares.items()
+            if who is owner and (not details or detail in details)
+        )
+
+
+Key = tuple[int, Owner, str]
+
+
+def settle(facts: Facts, start: int, end: int, timeline: Timeline | None) -> Ledger:
+    """The ledger of [start, end): every nanosecond has one owner.
+
+    Args:
+        facts: what is known of the stretch.
+        start: first instant, Unix nanoseconds.
+        end: the instant after the last.
+        timeline: when Propeller worked on the execution; None where no trace tells.
+    """
+    ledger = Ledger()
+    if end <= start:
+        return ledger
+    ledger.wall = end - start
+    changes: list[tuple[int, int, Key]] = []
+    for key, low, high in _keys(facts):
+        low, high = max(low, start), min(high, end)  # noqa: PLW2901
+        if low < high:
+            changes.append((low, 1, key))
+            changes.append((high, -1, key))
+    changes.sort()
+    active: dict[Key, int] = {}
+    at = start
+    for when, change, key in changes:
+        if when > at:
+            _piece(ledger, facts, at, when, active, timeline)
+            at = when
+        count = active.get(key, 0) + change
+        if count:
+            active[key] = count
+        else:
+            del active[key]
+    if end > at:
+        _piece(ledger, facts, at, end, active, timeline)
+    return ledger
+
+
+def _keys(facts: Facts) -> Iterable[tuple[Key, int, int]]:
+    for layer in facts.layers:
+        yield (_RANKS[layer.owner], layer.owner, layer.detail), layer.start, layer.end
+    for container in facts.containers:
+        started, finished, detail = container
+        yield (_CERTAIN, Owner.USER, detail), started.high, finished.low
+        yield (_POSSIBLE, Owner.USER, detail), started.low, finished.high
+        yield (_POINT, Owner.USER, detail), started.point, finished.point
+
+
+def _piece(  # noqa: PLR0913, PLR0917 -- a piece is what the sweep knows
+    ledger: Ledger,
+    facts: Facts,
+    start: int,
+    end: int,
+    active: dict[Key, int],
+    timeline: Timeline | None,
+) -> None:
+    """Give one piece, in which no fact changes but handles, to its owners."""
+    wall = end - start
+    without = min(
+        (key for key in active if key[0] < _CERTAIN),
+        default=(_CERTAIN, facts.rest_owner, facts.rest_detail),
+    )
+    _, owner, detail = without
+    certain, possible, point = (_container(active, rank) for rank in (_CERTAIN, _POSSIBLE, _POINT))
+    if owner is Owner.SUBNODES:
+        ledger.only(owner, detail, wall)
+        return
+    if certain is not None:
+        ledger.only(Owner.USER, certain, wall)
+        return
+    worked = timeline.spent(start, end) if timeline else 0
+    if owner is Owner.FLYTE and timeline is None and detail.startswith(WAITING):
+        detail = UNDIVIDED
+    if possible is None:
+        ledger.only(Owner.FLYTE, WORKING, worked)
+        ledger.only(owner, detail, wall - worked)
+    elif point is not None:
+        ledger.likely(Owner.USER, point, wall)
+        ledger.possible(Owner.FLYTE, WORKING, worked)
+        ledger.possible(owner, detail, wall - worked)
+        return
+    else:
+        ledger.likely(Owner.FLYTE, WORKING, worked)
+        ledger.likely(owner, detail, wall - worked)
+        ledger.possible(Owner.USER, possible, wall)
+    if worked and timeline:
+        ledger.work(timeline.by_kind(start, end))
+
+
+def _container(active: dict[Key, int], rank: int) -> str | None:
+    """What the time of the containers of a rank is; one that ran for the result comes first."""
+    return min((detail for number, _, detail in active if number == rank), default=None)

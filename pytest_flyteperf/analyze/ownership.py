@@ -1,0 +1,127 @@
+"""Every instant of an execution gets its owner: along the critical path, and node by node."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_flyteperf.analyze import evidence
+from pytest_flyteperf.analyze.ledger import Ledger, settle
+from pytest_flyteperf.analyze.nodes import Kind, by_time
+from pytest_flyteperf.analyze.path import Stretch, walk, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_flyteperf.analyze.evidence import Watch
+    from pytest_flyteperf.analyze.nodes import Node, Run
+    from pytest_flyteperf.analyze.timeline import Timeline
+
+
+class NodeTime(NamedTuple):
+    """One node's own ledger, and its place in time."""
+
+    node: Node
+    ledger: Ledger
+    """From its first to its last event; what runs beneath it belongs to `subnodes`."""
+    scheduling_ns: int | None
+    """From its last upstream's end to its first event; None where no upstream is known."""
+    on_path_ns: int
+    """How much of the critical path lies in it, transition included."""
+
+
+class Attribution(NamedTuple):
+    """The ownership of one execution."""
+
+    whole: Ledger
+    path: tuple[tuple[Stretch, Ledger], ...]
+    nodes: tuple[NodeTime, ...]
+    """Of the execution and of those its launch plan nodes started."""
+
+
+def attribute(
+    run: Run,
+    runs: dict[str, Run],
+    watch: Watch,
+    timelines: dict[str, Timeline],
+) -> Attribution:
+    """Own every instant of an execution that has ended.
+
+    Args:
+        run: the execution.
+        runs: the executions that launch plan nodes started, by name.
+        watch: the pods.
+        timelines: when Propeller worked, by execution; an execution that is absent has no traces.
+    """
+    whole = Ledger()
+    path: list[tuple[Stretch, Ledger]] = []
+    on_path: dict[tuple[str, str], int] = {}
+    for stretch in walk(run, runs):
+        timeline = timelines.get(stretch.run.name)
+        facts = evidence.of_stretch(stretch, watch, runs, timeline)
+        ledger = settle(facts, stretch.start, stretch.end, timeline)
+        whole.add(ledger)
+        path.append((stretch, ledger))
+        if stretch.node is not None:
+            key = stretch.run.name, stretch.node.id
+            on_path[key] = on_path.get(key, 0) + stretch.end - stretch.start
+    nodes: list[NodeTime] = []
+    for part in (run, *sorted(runs.values(), key=lambda other: other.name)):
+        scheduling = scheduling_latencies(part)
+        timeline = timelines.get(part.name)
+        for node in sorted(part.nodes.values(), key=by_time):
+            ledger = _own(node, part, runs, watch, timeline)
+            latency = scheduling.get(node.id)
+            nodes.append(NodeTime(node, ledger, latency, on_path.get((part.name, node.id), 0)))
+    return Attribution(whole, tuple(path), tuple(nodes))
+
+
+def _own(
+    node: Node,
+    run: Run,
+    runs: dict[str, Run],
+    watch: Watch,
+    timeline: Timeline | None,
+) -> Ledger:
+    if node.created is None or node.ended is None:
+        return Ledger()
+    facts = evidence.of_node(node, watch, runs, timeline)
+    below = windows(node, runs, frozenset({run.name}))
+    beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
+    facts = facts._replace(layers=facts.layers + beneath)
+    return settle(facts, node.created, node.ended, timeline)
+
+
+def scheduling_latencies(run: Run) -> dict[str, int]:
+    """From each node's last upstream's end to its own first event, by node id.
+
+    Where the workflow's edges are not recorded (what a dynamic task compiled), the sibling that
+    ended last before the node stands for its upstream. Nodes without upstream have none.
+    """
+    found: dict[str, int] = {}
+    graphs = [run.top, *_groups(run)]
+    for graph in graphs:
+        ends = sorted(node.ended for node in graph if node.ended is not None)
+        by_spec = {node.spec_id: node.ended for node in graph if node.ended is not None}
+        for node in graph:
+            if node.created is None or node.kind is Kind.START:
+                continue
+            if node.upstream is None:
+                index = bisect_right(ends, node.created)
+                last = ends[index - 1] if index else None
+            else:
+                last = max(
+                    (by_spec[name] for name in node.upstream if name in by_spec), default=None
+                )
+            if last is not None:
+                found[node.id] = max(0, node.created - last)
+    return found
+
+
+def _groups(run: Run) -> Iterator[list[Node]]:
+    """The children of each attempt of each node."""
+    for node in run.nodes.values():
+        groups: dict[str, list[Node]] = {}
+        for child in node.children:
+            groups.setdefault(child.group, []).append(child)
+        yield from groups.values()

@@ -1,0 +1,257 @@
+"""The critical path of an execution: which node each instant waited for.
+
+The path runs backwards from what ended the execution, through the upstream that finished last,
+and goes on inside dynamic, sub-workflow, branch and launch plan nodes. It covers the wall clock:
+stretches follow one another without gap or overlap.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_flyteperf.analyze.nodes import FAILED, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_flyteperf.analyze.nodes import Node, Run
+
+
+class Part(StrEnum):
+    """Where in a node's life a stretch lies."""
+
+    TRANSITION = "transition"
+    """Before the node's first event: its last upstream has ended."""
+    NODE = "node"
+    """Between the node's first and last event, outside what runs beneath it."""
+    TEARDOWN = "teardown"
+    """After the last event of what ended the execution."""
+
+
+class Stretch(NamedTuple):
+    """A stretch of the critical path."""
+
+    start: int
+    end: int
+    run: Run
+    node: Node | None
+    """None where the execution has no node."""
+    part: Part
+    held: bool = False
+    """The node's turn was kept back by max-parallelism."""
+
+
+_COUNTED = frozenset({Kind.TASK, Kind.DYNAMIC, Kind.ARRAY, Kind.LAUNCH_PLAN})
+"""Kinds that max-parallelism counts (`PN/executor.go:149`)."""
+
+
+class _Load:
+    """How many counted nodes of an execution are between first and last event at an instant."""
+
+    def __init__(self, run: Run) -> None:
+        counted = [n for n in run.nodes.values() if n.kind in _COUNTED and n.created is not None]
+        self._created = sorted(n.created for n in counted if n.created is not None)
+        self._ended = sorted(n.ended for n in counted if n.ended is not None)
+
+    def at(self, instant: int) -> int:
+        return bisect_right(self._created, instant) - bisect_right(self._ended, instant)
+
+
+def walk(run: Run, runs: dict[str, Run]) -> list[Stretch]:
+    """The critical path from the execution's creation to its last event.
+
+    Args:
+        run: an execution that has ended.
+        runs: the executions that launch plan nodes started, by name.
+    """
+    if run.created is None or run.ended is None:
+        return []
+    visited = frozenset({run.name})
+    return list(_run(run, run.created, run.ended, runs, visited))
+
+
+def _run(
+    run: Run,
+    start: int,
+    end: int,
+    runs: dict[str, Run],
+    visited: frozenset[str],
+) -> Iterator[Stretch]:
+    yield from _siblings(run, run.top, start, end, runs, visited, _Load(run))
+
+
+def _siblings(  # noqa: PLR0913, PLR0917 -- the walk's state
+    run: Run,
+    nodes: Sequence[Node],
+    start: int,
+    end: int,
+    runs: dict[str, Run],
+    visited: frozenset[str],
+    load: _Load,
+) -> Iterator[Stretch]:
+    """The path through nodes of one graph, over [start, end)."""
+    if end <= start:
+        return
+    steps: list[tuple[int, int, Node, bool]] = []
+    order = _Order(nodes)
+    node = _last(nodes)
+    high = end
+    while node is not None and high > start:
+        before, held = order.before(node, run, load)
+        low = start if before is None else min(max(_ended(before, end), start), high)
+        steps.append((low, high, node, held))
+        node, high = before, low
+    if not steps:
+        yield Stretch(start, end, run, None, Part.TRANSITION)
+        return
+    if steps[-1][0] > start:
+        low, _, first, held = steps[-1]
+        steps[-1] = (start, steps[-1][1], first, held)
+    for low, high, node, held in reversed(steps):
+        yield from _node(run, node, low, high, held, runs, visited, load)
+
+
+def _node(  # noqa: PLR0913, PLR0917 -- the walk's state
+    run: Run,
+    node: Node,
+    start: int,
+    end: int,
+    held: bool,  # noqa: FBT001 -- a fact of the step, not an option
+    runs: dict[str, Run],
+    visited: frozenset[str],
+    load: _Load,
+) -> Iterator[Stretch]:
+    """The path's step at one node, over [start, end)."""
+    created = end if node.created is None else min(max(node.created, start), end)
+    ended = min(max(_ended(node, end), created), end)
+    if created > start:
+        yield Stretch(start, created, run, node, Part.TRANSITION, held)
+    at = created
+    for low, high, below in windows(node, runs, visited):
+        low, high = min(max(low, at), ended), min(max(high, at), ended)  # noqa: PLW2901
+        if high <= low:
+            continue
+        if low > at:
+            yield Stretch(at, low, run, node, Part.NODE)
+        if isinstance(below, list):
+            yield from _siblings(run, below, low, high, runs, visited, load)
+        else:
+            yield from _run(below, low, high, runs, visited | {below.name})
+        at = high
+    if ended > at:
+        yield Stretch(at, ended, run, node, Part.NODE)
+    if end > ended:
+        yield Stretch(ended, end, run, node, Part.TEARDOWN)
+
+
+def windows(
+    node: Node,
+    runs: dict[str, Run],
+    visited: frozenset[str],
+) -> list[tuple[int, int, list[Node] | Run]]:
+    """When something ran beneath a node: children of each attempt, or a launched execution."""
+    child = runs.get(node.child)
+    if child is not None and child.name not in visited:
+        if child.created is None or child.ended is None:
+            return []
+        return [(child.created, child.ended, child)]
+    groups: dict[str, list[Node]] = {}
+    for below in node.children:
+        if below.created is not None:
+            groups.setdefault(below.group, []).append(below)
+    found: list[tuple[int, int, list[Node] | Run]] = []
+    for group in groups.values():
+        low = min(below.created for below in group if below.created is not None)
+        ends = [below.ended for below in group if below.ended is not None]
+        high = max(ends) if len(ends) == len(group) else node.ended
+        if high is not None and high > low:
+            found.append((low, high, group))
+    return sorted(found, key=lambda window: window[:2])
+
+
+def _ended(node: Node, default: int) -> int:
+    return default if node.ended is None else node.ended
+
+
+def _last(nodes: Sequence[Node]) -> Node | None:
+    """The node that ended its graph.
+
+    The end node; else the node that `on_failure` names, which runs last; else the failed node
+    that ended last; else, for an abort, the node that ended last of all.
+    """
+    begun = [node for node in nodes if node.created is not None]
+    for wanted in (
+        lambda node: node.kind is Kind.END and node.phase == "SUCCEEDED",
+        lambda node: node.is_failure_handler,
+        lambda node: node.phase in FAILED,
+        lambda _: True,
+    ):
+        found = [node for node in begun if wanted(node)]
+        if found:
+            return max(
+                found,
+                key=lambda node: (_ended(node, 1 << 63), node.created or 0, node.id),
+            )
+    return None
+
+
+class _Order:
+    """What came before a node among nodes of one graph."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._by_spec: dict[str, Node] = {}
+        for node in nodes:
+            other = self._by_spec.get(node.spec_id)
+            if other is None or _end_key(other) < _end_key(node):
+                self._by_spec[node.spec_id] = node
+        self._ended = sorted((n for n in nodes if n.ended is not None), key=_end_key)
+        self._ends = [_end_key(node)[0] for node in self._ended]
+        self._visited: set[str] = set()
+
+    def before(self, node: Node, run: Run, load: _Load) -> tuple[Node | None, bool]:
+        """The node that this one waited for, and whether max-parallelism made it wait."""
+        self._visited.add(node.id)
+        if node.created is None or node.kind is Kind.START:
+            return None, False
+        before = self._upstream(node)
+        since = before.ended if before is not None else None
+        if (
+            since is not None
+            and run.max_parallelism
+            and node.kind in _COUNTED
+            and node.created > since
+            and load.at(since) >= run.max_parallelism
+        ):
+            freed = self._latest(node, since)
+            return (freed or before), True
+        return before, False
+
+    def _upstream(self, node: Node) -> Node | None:
+        if node.upstream is None or node.is_failure_handler:
+            return self._latest(node, None)
+        found = [
+            self._by_spec[name]
+            for name in node.upstream
+            if name in self._by_spec
+            and self._by_spec[name].ended is not None
+            and self._by_spec[name].id not in self._visited
+        ]
+        return max(found, key=_end_key, default=None)
+
+    def _latest(self, node: Node, after: int | None) -> Node | None:
+        """The node that ended last before this one was created, and after an instant."""
+        index = bisect_right(self._ends, node.created or 0) - 1
+        while index >= 0:
+            found = self._ended[index]
+            if after is not None and self._ends[index] <= after:
+                return None
+            if found.id not in self._visited:
+                return found
+            index -= 1
+        return None
+
+
+def _end_key(node: Node) -> tuple[int, int, str]:
+    return node.ended or 0, node.created or 0, node.id

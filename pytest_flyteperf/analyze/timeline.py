@@ -1,0 +1,153 @@
+"""When Propeller worked on an execution, and on what.
+
+A handle's time is divided among operations by the deepest span that is open: each has its own
+time. Spans that are open side by side (sub-tasks of an array node) share an instant equally. What
+has no span stays with the span around it: pod creation with the task plugin, deep copies with the
+round.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from pytest_flyteperf.analyze import spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_flyteperf.analyze.spans import Handle
+
+Segment = tuple[int, int, str]
+"""Start, end, operation."""
+
+
+class _Open:
+    """Which operations of a handle are open, and which of them have no open child."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._operations = handle.operations
+        self._beneath = [0] * len(handle.operations)
+        """How many children of each operation are open."""
+        self._running: set[int] = set()
+        self._leaves: dict[int, None] = {}
+        """In the order they became leaves."""
+
+    def names(self) -> list[str]:
+        return [self._operations[leaf].name for leaf in self._leaves]
+
+    def open(self, index: int) -> None:
+        self._running.add(index)
+        if not self._beneath[index]:
+            self._leaves[index] = None
+        above = self._operations[index].above
+        if above >= 0:
+            self._beneath[above] += 1
+            self._leaves.pop(above, None)
+
+    def close(self, index: int) -> None:
+        self._running.discard(index)
+        self._leaves.pop(index, None)
+        above = self._operations[index].above
+        if above >= 0:
+            self._beneath[above] -= 1
+            if not self._beneath[above] and above in self._running:
+                self._leaves[above] = None
+
+
+def partition(handle: Handle) -> list[Segment]:
+    """A handle cut into segments of one operation each, in order; they add up to it exactly.
+
+    At each instant the open spans without an open child own it. Where n of them are open side by
+    side, the stretch is cut into n equal parts, one for each, longest-open first; nanoseconds that
+    do not divide go to the first parts.
+    """
+    events: list[tuple[int, bool, int]] = []
+    for index, operation in enumerate(handle.operations):
+        start = max(operation.start_ns, handle.start_ns)
+        end = min(operation.end_ns, handle.end_ns)
+        if start < end:
+            events.append((end, False, index))
+            events.append((start, True, index))
+    events.sort()
+    segments: list[Segment] = []
+    state = _Open(handle)
+    at = handle.start_ns
+    for when, opens, index in events:
+        if when > at:
+            _share(segments, at, when, state.names())
+            at = when
+        if opens:
+            state.open(index)
+        else:
+            state.close(index)
+    if handle.end_ns > at:
+        _share(segments, at, handle.end_ns, state.names())
+    return segments
+
+
+def _share(segments: list[Segment], start: int, end: int, names: list[str]) -> None:
+    names = names or [spans.HANDLE]
+    each, rest = divmod(end - start, len(names))
+    for number, name in enumerate(names):
+        stop = start + each + (number < rest)
+        if segments and segments[-1][1] == start and segments[-1][2] == name:
+            segments[-1] = (segments[-1][0], stop, name)
+        elif stop > start:
+            segments.append((start, stop, name))
+        start = stop
+
+
+class Timeline:
+    """The work of some executions as disjoint segments, asked for any stretch of time."""
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self.segments = disjoint(segments)
+        self._starts = [start for start, _, _ in self.segments]
+        self._before = [0, *accumulate(end - start for start, end, _ in self.segments)]
+
+    def _until(self, at: int) -> int:
+        """Nanoseconds worked before an instant."""
+        index = bisect_right(self._starts, at)
+        if index == 0:
+            return 0
+        start, end, _ = self.segments[index - 1]
+        return self._before[index - 1] + min(at, end) - start
+
+    def spent(self, start: int, end: int) -> int:
+        """Nanoseconds worked within [start, end)."""
+        return self._until(end) - self._until(start) if end > start else 0
+
+    def by_kind(self, start: int, end: int) -> dict[str, int]:
+        """The same by operation; the values add up to `spent`."""
+        kinds: dict[str, int] = {}
+        index = max(0, bisect_right(self._starts, start) - 1)
+        while index < len(self.segments) and self.segments[index][0] < end:
+            low, high, kind = self.segments[index]
+            inside = min(high, end) - max(low, start)
+            if inside > 0:
+                kinds[kind] = kinds.get(kind, 0) + inside
+            index += 1
+        return kinds
+
+    def last_start(self, before: int) -> int | None:
+        """When the last continuous stretch of work that began before an instant began."""
+        index = bisect_right(self._starts, before) - 1
+        if index < 0:
+            return None
+        while index and self.segments[index - 1][1] == self.segments[index][0]:
+            index -= 1
+        return self._starts[index]
+
+
+def disjoint(segments: Iterable[Segment]) -> list[Segment]:
+    """Segments in order, each instant in one: that of the segment that began first."""
+    ordered: list[Segment] = []
+    reached = 0
+    for low, high, kind in sorted(segments):
+        start = max(low, reached)
+        if start < high:
+            ordered.append((start, high, kind))
+            reached = high
+    return ordered

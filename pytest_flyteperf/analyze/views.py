@@ -1,0 +1,81 @@
+"""Ownership as values that pass to gate and report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_flyteperf.analyze.ledger import Owner
+from pytest_flyteperf.model import NodeMeasures, NodeOverhead, Owned, Ownership, PathStep
+
+if TYPE_CHECKING:
+    from pytest_flyteperf.analyze.ledger import Ledger
+    from pytest_flyteperf.analyze.nodes import Run
+    from pytest_flyteperf.analyze.ownership import Attribution, NodeTime
+    from pytest_flyteperf.analyze.path import Stretch
+
+
+def ownership_of(run: Run, attribution: Attribution) -> Ownership:
+    """What `attribute` found, as a frozen value."""
+    begun = run.created or 0
+    return Ownership(
+        wall_ns=attribution.whole.wall,
+        owners=_owners(attribution.whole),
+        working_ns=dict(sorted(attribution.whole.working.items())),
+        path=tuple(_step(stretch, ledger, begun) for stretch, ledger in attribution.path),
+        nodes=tuple(_node(time) for time in attribution.nodes),
+        summed=_summed(attribution),
+    )
+
+
+def _owners(ledger: Ledger) -> tuple[Owned, ...]:
+    return tuple(
+        Owned(
+            owner=owner.value,
+            detail=detail,
+            point_ns=share.point,
+            low_ns=share.low,
+            high_ns=share.high,
+        )
+        for (owner, detail), share in sorted(ledger.shares.items())
+    )
+
+
+def _step(stretch: Stretch, ledger: Ledger, begun: int) -> PathStep:
+    return PathStep(
+        start_ns=stretch.start - begun,
+        end_ns=stretch.end - begun,
+        execution=stretch.run.name,
+        node=stretch.node.id if stretch.node else None,
+        kind=stretch.node.kind.value if stretch.node else "unknown",
+        part=stretch.part.value,
+        owners=_owners(ledger),
+    )
+
+
+def _node(time: NodeTime) -> NodeMeasures:
+    node = time.node
+    whole = node.created is not None and node.ended is not None
+    return NodeMeasures(
+        execution=node.execution,
+        id=node.id,
+        spec_id=node.spec_id,
+        parent=node.parent.id if node.parent else None,
+        kind=node.kind.value,
+        phase=node.phase,
+        attempts=len(node.attempts),
+        duration_ns=time.ledger.wall if whole else None,
+        scheduling_ns=time.scheduling_ns,
+        on_path_ns=time.on_path_ns,
+        owners=_owners(time.ledger),
+    )
+
+
+def _summed(attribution: Attribution) -> NodeOverhead:
+    """Over all nodes of the execution and its children."""
+    return NodeOverhead(
+        flyte_ns=sum(time.ledger.point(Owner.FLYTE) for time in attribution.nodes),
+        scheduling_ns=sum(time.scheduling_ns or 0 for time in attribution.nodes),
+        runtime_ns=sum(
+            time.ledger.wall - time.ledger.point(Owner.SUBNODES) for time in attribution.nodes
+        ),
+    )
