@@ -115,6 +115,14 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
             if value is not None
         )
 
+    def by_session(self, metric: str) -> tuple[tuple[int, ...], ...]:
+        """Known values of a metric, session by session; sessions without any are left out."""
+        return tuple(
+            known
+            for session in self.sessions
+            if (known := tuple(v for v in session.samples.get(metric, ()) if v is not None))
+        )
+
     @property
     def repeats(self) -> int:
         """Number of repeats, over all sessions."""

@@ -1,19 +1,18 @@
 """From samples to verdicts: pure, by the rules of the design.
 
-Exact counts are compared exactly; ranged counts and times by the Hodges-Lehmann shift of both
-samples (of their logarithms, where all are above zero) with its interval.
+Exact counts are compared exactly; ranged counts and times as in `compare`.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
 from pytest_flyteperf.gate import environment as environments
 from pytest_flyteperf.gate import statistics
-from pytest_flyteperf.gate.policy import Policy, default_tolerance
+from pytest_flyteperf.gate.compare import Sample, compare, too_few
+from pytest_flyteperf.gate.policy import Policy
 from pytest_flyteperf.gate.verdict import (
     CaseVerdict,
     Kind,
@@ -233,7 +232,7 @@ def _metric(c: _Comparison, baseline: Baseline | None, policy: Policy) -> Metric
             return plain
         missing = f"not measured in {c.missing} of {c.missing + len(c.now)} repeats"
         return _answer(plain, Verdict.INVALID, f"{missing}; the baseline has it")
-    if before is None:
+    if before is None or baseline is None:
         return _answer(plain, Verdict.NO_BASELINE, "the baseline does not have it")
     if c.incomparable is not None:
         return _answer(plain, Verdict.INCOMPARABLE, c.incomparable)
@@ -265,80 +264,39 @@ def _exact(c: _Comparison, plain: MetricVerdict) -> MetricVerdict:
 
 
 def _statistical(
-    c: _Comparison, plain: MetricVerdict, baseline: Baseline | None, policy: Policy
+    c: _Comparison, plain: MetricVerdict, baseline: Baseline, policy: Policy
 ) -> MetricVerdict:
-    middle = statistics.median(c.before)
-    logarithmic = c.kind is Kind.MAGNITUDE and min(*c.before, *c.now) > 0
-    if logarithmic:
-        logs = statistics.shift(
-            [math.log(v) for v in c.before], [math.log(v) for v in c.now], policy.confidence
-        )
-        growth = [(math.exp(end) - 1) * middle for end in logs]
-    else:
-        growth = list(statistics.shift(c.before, c.now, policy.confidence))
-    low, point, high = growth
-    share, source = _tolerance(c.metric, baseline, policy)
-    allowed = max(share * middle, policy.floor(c.metric))
-    if allowed > share * middle:
-        source = "floor"
-    # The mirror image of growing by the tolerance is shrinking by its reciprocal.
-    shrunk = allowed / (1 + allowed / middle) if logarithmic else allowed
-    shown = _evidence(plain, growth, middle, allowed, source)
-    if min(len(c.before), len(c.now)) < policy.min_repeats:
-        reason = (
-            f"{len(c.before)} and {len(c.now)} repeats are too few to decide; "
-            f"{policy.min_repeats} needed"
-        )
+    asked, source = _tolerance(c.metric, baseline, policy)
+    sample = Sample(
+        metric=c.metric,
+        kind=c.kind,
+        before=baseline.by_session(c.metric.name),
+        now=c.now,
+        asked=asked,
+        asked_by=source,
+    )
+    change = compare(sample, policy)
+    shown = structs.replace(
+        plain,
+        ratio=change.ratio(change.point),
+        low=change.ratio(change.low),
+        high=change.ratio(change.high),
+        tolerance=change.share(change.tolerance),
+        tolerance_from=change.tolerance_from,
+        resolution=change.share(change.resolution),
+        finds=change.share(change.finds),
+    )
+    if (reason := too_few(sample, policy)) is not None:
         return _answer(shown, Verdict.INCONCLUSIVE, reason, gated=False)
-    change = _change(growth, middle, c.metric)
-    limit = f"tolerance {_share(allowed, middle, c.metric)} ({source})"
-    if low > 0 and point > allowed:
-        return _answer(shown, Verdict.REGRESSED, f"{change} exceeds {limit}")
-    if high < 0 and -point > shrunk:
-        return _answer(shown, Verdict.IMPROVED, f"{change} is beyond {limit}")
-    if high < allowed or (low == high == 0):
-        return _answer(shown, Verdict.PASS, f"{change} is within {limit}")
-    return _answer(shown, Verdict.INCONCLUSIVE, f"{change} straddles {limit}")
+    return _answer(shown, change.verdict, str(change))
 
 
-def _tolerance(metric: Metric, baseline: Baseline | None, policy: Policy) -> tuple[float, str]:
+def _tolerance(metric: Metric, baseline: Baseline, policy: Policy) -> tuple[float | None, str]:
     asked = policy.tolerance(metric)
     if asked is not None:
         return asked, "asked"
-    stored = None if baseline is None else baseline.tolerances.get(metric.name)
-    if stored is not None:
-        return stored.share, stored.source
-    return default_tolerance(metric), "default"
-
-
-def _evidence(
-    plain: MetricVerdict, growth: Sequence[float], middle: float, allowed: float, source: str
-) -> MetricVerdict:
-    low, point, high = growth
-    known = middle > 0
-    return structs.replace(
-        plain,
-        ratio=1 + point / middle if known else None,
-        low=1 + low / middle if known and math.isfinite(low) else None,
-        high=1 + high / middle if known and math.isfinite(high) else None,
-        tolerance=allowed / middle if known else None,
-        tolerance_from=source,
-    )
-
-
-def _change(growth: Sequence[float], middle: float, metric: Metric) -> str:
-    low, point, high = (_share(end, middle, metric, signed=True) for end in growth)
-    return f"{point} [{low}, {high}]"
-
-
-def _share(amount: float, middle: float, metric: Metric, *, signed: bool = False) -> str:
-    """As per cent of the baseline; counts, and what grew from 0, in their own unit."""
-    sign = "+" if signed else ""
-    if math.isinf(amount):
-        return "?"
-    if metric.unit is Unit.COUNT or middle == 0:
-        return f"{amount:{sign}.4g}" if amount else "0"
-    return f"{100 * amount / middle:{sign}.1f} %"
+    stored = baseline.tolerances.get(metric.name)
+    return (None, "default") if stored is None else (stored.share, stored.source)
 
 
 def _answer(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import msgspec
 
 from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate.statistics import NORMAL, Tails
 from pytest_flyteperf.model import METRICS, Frozen, Metric, Unit
 
 DEFAULT_GATE: Final = (
@@ -32,7 +34,24 @@ DEFAULT_FLOORS_NS: Final = {"handle_ns": 5_000_000}
 """Below this a difference in time is of no consequence to anyone, whatever its share."""
 OTHER_FLOOR_NS: Final = 10_000_000
 
-LEAST_CONFIDENCE: Final = 0.5
+FALSE_ALARMS: Final = 0.01
+"""Chance that an unchanged portfolio has any case regressed."""
+MISSES: Final = 0.05
+"""Chance that a change as large as the tolerance passes."""
+COMPARISONS: Final = 100
+"""
+Times and ranged counts that a portfolio gates: 25 cases with four each. A constant, so that a case
+gets the same verdict alone and among others; a larger portfolio asks for more.
+"""
+SESSION_DEVIATION: Final = 0.015
+"""
+Standard deviation between sessions of an unchanged system, as a share, before any are compared.
+Assumed, not measured: a baseline of several sessions brings its own, see `session_deviation`.
+"""
+LOOKS: Final = (0.5, 0.75, 1.0)
+"""Shares of the budget after which a case may be decided."""
+
+MOST_ERROR: Final = 0.5
 
 
 class Policy(Frozen, frozen=True):
@@ -44,10 +63,11 @@ class Policy(Frozen, frozen=True):
     """Growth to accept per metric, as a share (0.05 is 5 %), where somebody asked for it."""
     floors: dict[str, int] = msgspec.field(default_factory=dict)
     """Growth to accept per metric in its own unit, where somebody asked for it."""
-    confidence: float = 0.99
-    """Of an interval, two-sided."""
-    min_repeats: int = 5
-    """With fewer on either side, times and ranged counts are advice."""
+    budget: int | None = None
+    """Repeats that the case may take in all; None if those that are there are all of them."""
+    false_alarms: float = FALSE_ALARMS
+    misses: float = MISSES
+    comparisons: int = COMPARISONS
     strict: bool = False
     """Whether undecided cases fail; the gate carries it to the report and does not use it."""
 
@@ -64,8 +84,33 @@ class Policy(Frozen, frozen=True):
         for name, floor in self.floors.items():
             if floor < 0:
                 raise UsageError(f"gate: floor {floor!r} of {name} is negative")
-        if not LEAST_CONFIDENCE <= self.confidence < 1:
-            raise UsageError(f"gate: confidence {self.confidence!r}; give 0.5 up to below 1")
+        for name, chance in {"false_alarms": self.false_alarms, "misses": self.misses}.items():
+            if not 0 < chance < MOST_ERROR:
+                raise UsageError(f"gate: {name} {chance!r}; give a chance below {MOST_ERROR}")
+        if self.comparisons < 1 or (self.budget is not None and self.budget < 1):
+            raise UsageError(
+                f"gate: comparisons {self.comparisons}, budget {self.budget}; give at least 1"
+            )
+
+    def tails(self, repeats: int) -> Tails:
+        """Return the chances of error that one comparison may spend after so many repeats.
+
+        The low end keeps the portfolio's false alarms (Bonferroni over its comparisons), the high
+        end the misses. Looking before the budget is spent costs chance: it is spent as O'Brien and
+        Fleming's boundaries do (Lan and DeMets 1983, "Discrete sequential boundaries"), so that
+        the early looks leave nearly all of it to the last.
+        """
+        spent = 1.0 if self.budget is None else min(1.0, repeats / self.budget)
+        return Tails(
+            _spent(self.false_alarms / self.comparisons, spent), _spent(self.misses, spent)
+        )
+
+    def more(self, repeats: int) -> int:
+        """Return how many repeats to add before the next look; 0 when the budget is spent."""
+        if self.budget is None:
+            return 0
+        looks = (math.ceil(self.budget * share) for share in LOOKS)
+        return next((look - repeats for look in looks if look > repeats), 0)
 
     def gates(self, metric: Metric, *, exact: bool) -> bool:
         """Whether `metric`, compared exactly or not, counts for the case."""
@@ -89,6 +134,10 @@ class Policy(Frozen, frozen=True):
                 return COUNT_FLOOR
             case Unit.BYTES:
                 return 0
+
+
+def _spent(chance: float, share: float) -> float:
+    return NORMAL.cdf(NORMAL.inv_cdf(chance) / math.sqrt(share))
 
 
 def default_tolerance(metric: Metric) -> float:

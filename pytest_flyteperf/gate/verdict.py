@@ -71,6 +71,13 @@ class MetricVerdict(Frozen, frozen=True):
     """Growth that is accepted, as a share of the baseline, e.g. 0.05; floor included."""
     tolerance_from: str | None = None
     """Where the tolerance comes from, e.g. `default`, `floor`, `resolution`."""
+    resolution: float | None = None
+    """
+    Smallest estimated growth that the repeats tell from none at the portfolio's rate of false
+    alarms, as a share of the baseline; from the baseline's samples alone.
+    """
+    finds: float | None = None
+    """Growth that is found regressed in all but the accepted share of misses."""
 
 
 class Provenance(Frozen, frozen=True):

@@ -72,11 +72,11 @@ def _seconds(case: Case) -> list[float]:
 
 def _stats(data: Sequence[float]) -> dict[str, Any]:
     ordered = sorted(data)
-    mean = statistics.fmean(data)
+    mean = statistics.mean(data)
     deviation = statistics.stdev(data) if len(data) > 1 else 0.0
     q1, q3 = _quartiles(ordered)
     low, high = q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)
-    far = sum(abs(value - mean) > deviation for value in data)
+    far = sum(value < mean - deviation or value > mean + deviation for value in data)
     outside = sum(not low <= value <= high for value in data)
     return {
         "min": ordered[0],

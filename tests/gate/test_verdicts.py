@@ -34,35 +34,35 @@ def scaled(values, factor):
             {"handle_ns": TIGHT},
             {"handle_ns": TIGHT},
             Verdict.PASS,
-            "+0.0 % [-1.0 %, +1.0 %] is within tolerance 5.0 % (floor)",
+            "+0.0 % [-7.8 %, +3.7 %] is within tolerance 8.5 % (resolution)",
         ),
         (
             "a fifth more is a regression",
             {"handle_ns": TIGHT},
             {"handle_ns": scaled(TIGHT, 1.2)},
             Verdict.REGRESSED,
-            "+20.0 % [+18.8 %, +21.2 %] exceeds tolerance 5.0 % (floor)",
+            "+20.0 % [+10.6 %, +24.4 %] exceeds tolerance 8.5 % (resolution)",
         ),
         (
             "a fifth less is an improvement",
             {"handle_ns": TIGHT},
             {"handle_ns": scaled(TIGHT, 0.8)},
             Verdict.IMPROVED,
-            "-20.0 % [-20.8 %, -19.2 %] is beyond tolerance 5.0 % (floor)",
+            "-20.0 % [-22.8 %, -13.2 %] is beyond tolerance 8.5 % (resolution)",
         ),
         (
             "growth inside the tolerance passes",
             {"handle_ns": TIGHT},
             {"handle_ns": scaled(TIGHT, 1.02)},
             Verdict.PASS,
-            "+2.0 % [+1.0 %, +3.0 %] is within tolerance 5.0 % (floor)",
+            "+2.0 % [-6.0 %, +5.8 %] is within tolerance 8.5 % (resolution)",
         ),
         (
             "growth at the edge of the tolerance is undecided",
             {"handle_ns": TIGHT},
-            {"handle_ns": scaled(TIGHT, 1.045)},
+            {"handle_ns": scaled(TIGHT, 1.07)},
             Verdict.INCONCLUSIVE,
-            "+4.5 % [+3.5 %, +5.5 %] straddles tolerance 5.0 % (floor)",
+            "+7.0 % [-1.4 %, +11.0 %] straddles tolerance 8.5 % (resolution)",
         ),
         (
             "an exact count that holds",
@@ -87,17 +87,17 @@ def scaled(values, factor):
         ),
         (
             "where pods run, CRD writes may vary",
-            {"crd_writes": [12, 13, 12, 13, 12, 13]},
-            {"crd_writes": [13, 12, 13, 13, 12, 13]},
+            {"crd_writes": [12, 13, 12, 13, 12, 13, 12, 12]},
+            {"crd_writes": [13, 12, 13, 13, 12, 13, 12, 12]},
             Verdict.PASS,
-            "0 [-1, +1] is within tolerance 2 (floor)",
+            "0 [-1.38, +1.08] is within tolerance 2 (floor)",
         ),
         (
             "many more CRD writes are a regression",
-            {"crd_writes": [12, 13, 12, 13, 12, 13]},
-            {"crd_writes": [31, 30, 32, 31, 31, 30]},
+            {"crd_writes": [12, 13, 12, 13, 12, 13, 12, 12]},
+            {"crd_writes": [31, 30, 32, 31, 31, 30, 31, 31]},
             Verdict.REGRESSED,
-            "+18 [+17, +20] exceeds tolerance 2 (floor)",
+            "+19 [+16.8, +19.4] exceeds tolerance 2 (floor)",
         ),
         (
             "a metric that vanished is no pass",
@@ -220,7 +220,7 @@ def test_few_repeats_make_times_advice_and_still_gate_exact_counts():
 
     assert result.verdict is Verdict.PASS
     assert not of(result, "handle_ns").gated
-    assert of(result, "handle_ns").reason == "10 and 3 repeats are too few to decide; 5 needed"
+    assert of(result, "handle_ns").reason == "3 repeats beside 10 cannot decide; 7 needed"
 
 
 def test_another_machine_gates_exact_counts_alone():
@@ -286,7 +286,7 @@ def test_an_asked_tolerance_replaces_the_default():
 
 
 def test_a_change_below_the_floor_never_fails():
-    before = {"duration_ns": [round(x * MS) for x in (4.0, 4.1, 4.2, 4.0, 4.1, 4.2)]}
+    before = {"duration_ns": [round(x * MS) for x in (4.0, 4.1, 4.2, 4.0, 4.1, 4.2, 4.1, 4.2)]}
     now = {"duration_ns": scaled(before["duration_ns"], 2)}
 
     result = judged(repeats(**now), accepted([before]))
@@ -296,11 +296,11 @@ def test_a_change_below_the_floor_never_fails():
 
 
 def test_zero_on_both_sides_passes_and_growth_from_zero_is_seen():
-    nothing = {"pod_ns": [0] * 6}
+    nothing = {"pod_ns": [0] * 8}
     policy = Policy(gate=("pod_ns",))
 
     same = judged(repeats(**nothing), accepted([nothing]), policy=policy)
-    more = judged(repeats(pod_ns=[50 * MS] * 6), accepted([nothing]), policy=policy)
+    more = judged(repeats(pod_ns=[50 * MS] * 8), accepted([nothing]), policy=policy)
 
     assert same.verdict is Verdict.PASS
     assert more.verdict is Verdict.REGRESSED
@@ -319,7 +319,8 @@ def test_zero_on_both_sides_passes_and_growth_from_zero_is_seen():
             "gate: tolerance -0.1 of handle_ns; give a share such as 0.05 for 5 %",
         ),
         ({"floors": {"handle_ns": -1}}, "gate: floor -1 of handle_ns is negative"),
-        ({"confidence": 1.0}, "gate: confidence 1.0; give 0.5 up to below 1"),
+        ({"misses": 1.0}, "gate: misses 1.0; give a chance below 0.5"),
+        ({"budget": 0}, "gate: comparisons 100, budget 0; give at least 1"),
     ],
 )
 def test_a_policy_that_cannot_be_meant_is_refused(given, message):

@@ -1,0 +1,172 @@
+"""One metric, before and now: its change with an interval, and what change can be told from none.
+
+The interval has two rates of error. Its end towards no change keeps the false alarms of a whole
+portfolio; its far end keeps the misses of one metric. One wide interval for both would need half
+as many repeats again for the same sharpness.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_flyteperf.gate import statistics
+from pytest_flyteperf.gate.policy import SESSION_DEVIATION, default_tolerance
+from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
+from pytest_flyteperf.gate.verdict import Kind, Verdict
+from pytest_flyteperf.model import Frozen, Metric, Unit
+
+if TYPE_CHECKING:
+    from pytest_flyteperf.gate.policy import Policy
+
+
+class Change(Frozen, frozen=True):
+    """What became of a metric; growth is in its own unit, beside the baseline's median."""
+
+    metric: Metric
+    middle: float
+    """Median of the baseline."""
+    low: float
+    point: float
+    high: float
+    tolerance: float
+    tolerance_from: str
+    resolution: float
+    finds: float
+    verdict: Verdict
+
+    def share(self, growth: float) -> float | None:
+        """Growth as a share of the baseline; None where that is 0 or growth unbounded."""
+        return growth / self.middle if self.middle > 0 and math.isfinite(growth) else None
+
+    def ratio(self, growth: float) -> float | None:
+        """Now as a multiple of the baseline, likewise."""
+        share = self.share(growth)
+        return None if share is None else 1 + share
+
+    def __str__(self) -> str:
+        """As a clause: the estimate with its interval, and the tolerance it is held to."""
+        relation = {
+            Verdict.REGRESSED: "exceeds",
+            Verdict.IMPROVED: "is beyond",
+            Verdict.PASS: "is within",
+        }.get(self.verdict, "straddles")
+        point, low, high = (self._shown(end, "+") for end in (self.point, self.low, self.high))
+        limit = self._shown(self.tolerance, "")
+        return f"{point} [{low}, {high}] {relation} tolerance {limit} ({self.tolerance_from})"
+
+    def _shown(self, growth: float, sign: str) -> str:
+        """As per cent of the baseline; counts, and what grew from 0, in their own unit."""
+        if math.isinf(growth):
+            return "unbounded"
+        if self.metric.unit is Unit.COUNT or self.middle == 0:
+            return f"{growth:{sign}.3g}" if growth else "0"
+        return f"{100 * growth / self.middle:{sign}.1f} %"
+
+
+class Sample(Frozen, frozen=True):
+    """What is compared: the baseline's sessions, and the one of now."""
+
+    metric: Metric
+    kind: Kind
+    before: tuple[tuple[int, ...], ...]
+    now: tuple[int, ...]
+    asked: float | None
+    """Growth that somebody accepts, as a share; None for the default."""
+    asked_by: str
+
+
+def compare(sample: Sample, policy: Policy) -> Change:
+    """Estimate the change and answer for it."""
+    pooled = [value for session in sample.before for value in session]
+    middle = statistics.median(pooled)
+    logarithmic = sample.kind is Kind.MAGNITUDE and min(*pooled, *sample.now) > 0
+    tails = policy.tails(len(sample.now))
+    pairs = Pairs(
+        [math.log(v) for v in pooled] if logarithmic else pooled,
+        [math.log(v) for v in sample.now] if logarithmic else sample.now,
+    )
+    prior = SESSION_DEVIATION * (1 if logarithmic else middle)
+    noise = _Noise(sample, prior, logarithmic=logarithmic)
+    repeats = policy.budget or len(sample.now)
+    resolution, finds = noise.resolution(repeats, policy)
+
+    def growth(shift: float) -> float:
+        return math.expm1(min(shift, 700.0)) * middle if logarithmic else shift
+
+    share = default_tolerance(sample.metric) if sample.asked is None else sample.asked
+    limits = {
+        sample.asked_by: share * middle,
+        "floor": float(policy.floor(sample.metric)),
+        "resolution": growth(resolution),
+    }
+    source = max(limits, key=lambda name: limits[name])
+    ends = statistics.widened(pairs.shift(tails), noise.between, tails)
+    mirrored = Tails(tails.high, tails.low)
+    back = statistics.widened(pairs.shift(mirrored), noise.between, mirrored)
+    verdict = _verdict(
+        Shift(*(growth(end) for end in ends)),
+        Shift(*(growth(end) for end in back)),
+        tolerance=limits[source],
+        shrinkage=_mirrored(limits[source], middle, logarithmic=logarithmic),
+    )
+    shown = back if verdict is Verdict.IMPROVED else ends
+    return Change(
+        metric=sample.metric,
+        middle=middle,
+        low=growth(shown.low),
+        point=growth(shown.point),
+        high=growth(shown.high),
+        tolerance=limits[source],
+        tolerance_from=source,
+        resolution=growth(resolution),
+        finds=growth(finds),
+        verdict=verdict,
+    )
+
+
+class _Noise:
+    """What the baseline's samples say about an unchanged system, on the scale of comparison."""
+
+    def __init__(self, sample: Sample, prior: float, *, logarithmic: bool) -> None:
+        sessions = [
+            [math.log(v) if logarithmic else float(v) for v in session]
+            for session in sample.before
+            if session
+        ]
+        self._pooled = [value for session in sessions for value in session]
+        deviation = statistics.session_deviation(sessions, prior)
+        self.between = deviation * math.sqrt(1 + 1 / len(sessions))
+        """Standard error of a shift that comes from sessions alone."""
+
+    def resolution(self, repeats: int, policy: Policy) -> tuple[float, float]:
+        """Return the shift told from none by so many repeats, and the shift found at most times."""
+        within = statistics.scale(self._pooled) * math.sqrt(1 / len(self._pooled) + 1 / repeats)
+        error = math.hypot(within, self.between)
+        alarm, miss = Tails(policy.false_alarms / policy.comparisons, policy.misses).quantiles
+        return alarm * error, (alarm + miss) * error
+
+
+def _verdict(ends: Shift, back: Shift, *, tolerance: float, shrinkage: float) -> Verdict:
+    if ends.low > 0 and ends.point > tolerance:
+        return Verdict.REGRESSED
+    if back.high < 0 and -back.point > shrinkage:
+        return Verdict.IMPROVED
+    return Verdict.PASS if ends.high < tolerance else Verdict.INCONCLUSIVE
+
+
+def _mirrored(growth: float, middle: float, *, logarithmic: bool) -> float:
+    """Shrinkage that mirrors a growth: by its reciprocal, on logarithms."""
+    return growth / (1 + growth / middle) if logarithmic else growth
+
+
+def too_few(sample: Sample, policy: Policy) -> str | None:
+    """Why no number of values so small bounds a change, or None where they do."""
+    before = sum(len(session) for session in sample.before)
+    repeats = max(policy.budget or 0, len(sample.now))
+    tail = policy.false_alarms / policy.comparisons
+    if statistics.rank_below(before, repeats, tail) is not None:
+        return None
+    needed = statistics.repeats_needed(before, tail)
+    remedy = f"{needed} needed" if needed else "record the baseline with more"
+    return f"{repeats} repeats beside {before} cannot decide; {remedy}"
