@@ -31,6 +31,9 @@ class FakeKubernetes:
         self.nodes = {}
         self.events = []
         self.faults = []
+        self.lost = []
+        self._broken = None
+        self._open = set()
         self.requests = []
         self.lists = 0
         self.watches = 0
@@ -52,7 +55,7 @@ class FakeKubernetes:
         self._thread.start()
 
     def stop(self):
-        self.close_watches()
+        self._end_watches()
         self._server.shutdown()
         self._thread.join()
         self._server.close_connections()
@@ -110,6 +113,14 @@ class FakeKubernetes:
             self._finish_deletion(pod)
 
     def close_watches(self):
+        """Close the watch, as soon as there is one."""
+        with self.changed:
+            self.wait(lambda api: api._open)
+            closing = set(self._open)
+            self._end_watches()
+            self.wait(lambda api: not closing & api._open)
+
+    def _end_watches(self):
         with self.changed:
             self._epoch += 1
             self.changed.notify_all()
@@ -119,6 +130,17 @@ class FakeKubernetes:
         with self.changed:
             self._oldest = len(self.events) + 1
             self.events.append((len(self.events) + 1, "OTHER", None))
+
+    def break_watches(self, code):
+        """End every watch with an error in the stream."""
+        with self.changed:
+            self._broken = code
+            self.close_watches()
+
+    def lose_answers(self, pattern, times=1):
+        """Carry out the next requests that match, and drop the connection instead of answering."""
+        with self.changed:
+            self.lost.append([re.compile(pattern), times])
 
     def fail(self, pattern, code, times=1):
         """Refuse the next requests whose method and path match; code 0 drops the connection."""
@@ -208,6 +230,13 @@ class FakeKubernetes:
                 return fault[1]
         return None
 
+    def loses(self, request):
+        for fault in self.lost:
+            if fault[0].search(request) and fault[1]:
+                fault[1] -= 1
+                return True
+        return False
+
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -250,6 +279,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             code = self.api.fault(f"{self.command} {self.path}")
             if code is None and "watch" not in query:
                 code, answer = self._answer(url.path, body)
+                if self.api.loses(f"{self.command} {self.path}"):
+                    code = 0
         if code == 0:
             self.close_connection = True
             return
@@ -302,9 +333,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if version < api._oldest:
                 self._send(410, {"message": "too old"})
                 return
+            api._open.add(self)
+            api.changed.notify_all()
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        try:
+            self._stream(version, epoch)
+        finally:
+            with api.changed:
+                api._open.discard(self)
+                api.changed.notify_all()
+
+    def _stream(self, version, epoch):
+        api = self.api
         while True:
             with api.changed:
                 while len(api.events) == version and api._epoch == epoch:
@@ -313,6 +355,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 closed = api._epoch != epoch
             for event in fresh:
                 self._tell(event)
+            if closed and api._broken:
+                error = {"type": "ERROR", "object": {"kind": "Status", "code": api._broken}}
+                self._chunk(json.dumps(error).encode() + b"\n")
             if closed:
                 self._chunk(b"")
                 return

@@ -57,7 +57,7 @@ def test_fields_of_the_pod_become_variables(field, value):
 def test_an_unknown_field_is_refused_by_name():
     variable = EnvVar("X", value_from=EnvSource(FieldRef("spec.shoeSize")))
 
-    with pytest.raises(ConfigError, match="^variable X: no field spec.shoeSize$"):
+    with pytest.raises(ConfigError, match=r"^variable X: no field spec\.shoeSize$"):
         container_environment(POD, Container("c", env=(variable,)), "node")
 
 

@@ -26,6 +26,6 @@ _SUFFIXES = {
 
 def parse_quantity(text: str) -> int:
     """Thousandths, rounded up as Kubernetes does: `10m` is 10, `1Ki` 1024000, `1e3` 1000000."""
-    number = text.rstrip("numkMGTPEi")
+    number = text.rstrip("numkKMGTPEi")
     value = Decimal(number) * _SUFFIXES[text[len(number) :]]
     return int((value * 1000).to_integral_value(ROUND_CEILING))
