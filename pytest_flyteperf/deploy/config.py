@@ -99,7 +99,7 @@ def standin_config(wiring: Wiring, overrides: Document | None) -> Config:
     return merge(config, _pick(overrides, _STANDIN_SECTIONS))
 
 
-def full_config(wiring: Wiring, database: str | None, overrides: Document | None) -> Config:
+def full_config(wiring: Wiring, database: str, overrides: Document | None) -> Config:
     """Configuration of a `flyte` program: FlyteAdmin, DataCatalog and FlytePropeller in one."""
     catalog_port, catalog_http = wiring.catalog_ports
     config: Config = _shared(wiring) | _propeller(wiring, catalog_port=catalog_port)
@@ -120,9 +120,7 @@ def full_config(wiring: Wiring, database: str | None, overrides: Document | None
             "grpcServerReflection": True,
             "httpPort": catalog_http,
         },
-        "database": _postgres(database)
-        if database
-        else {"sqlite": {"file": f"{wiring.directory}/flyte.db"}},
+        "database": _postgres(database),
         "task_resources": _task_resources(),
     }
     return config if overrides is None else merge(config, overrides.content)

@@ -36,9 +36,18 @@ def gather_machine(
 
 
 def gather_environment(
-    cluster: Cluster, admin: AdminKind, database: str, *, kubelet_slots: int | None
+    cluster: Cluster,
+    admin: AdminKind,
+    database: str,
+    *,
+    engine_digest: str | None,
+    kubelet_slots: int | None,
 ) -> Environment:
-    """Describe where a deployment on this machine's cluster is measured."""
+    """Describe where a deployment on this machine's cluster is measured.
+
+    `engine_digest` is of etcd, API server and object store alone: Flyte is what is measured, and a
+    baseline must be found again when it changes.
+    """
     return Environment(
         cluster_kind=cluster.kind,
         admin_kind=admin,
@@ -46,7 +55,7 @@ def gather_environment(
         blob_store=cluster.blob_store,
         database=database,
         chart=None,
-        machine=gather_machine(cluster.engine_digest),
+        machine=gather_machine(engine_digest),
         kubelet_slots=kubelet_slots,
     )
 

@@ -36,11 +36,12 @@ from pytest_flyteperf.deploy.config import (
 from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
 from pytest_flyteperf.engine.control import StartError
-from pytest_flyteperf.engine.process import GrpcProbe, HttpProbe, ProcessSpec, ProcessState
+from pytest_flyteperf.engine.process import GrpcProbe, HttpProbe, ProcessSpec, ProcessState, tail
 from pytest_flyteperf.errors import DeploymentError, UsageError
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import AdminKind, Deployment, Frozen, Subject
 from pytest_flyteperf.progress import Beat, Progress, silent
+from pytest_flyteperf.provision.programs import pod_slots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,11 +59,17 @@ NAMES = (PROPELLER, ADMIN, FLYTE)
 READY_S = 60.0
 CRD = "flyteworkflows.flyte.lyft.com"
 _CRD_POLL_S = 0.05
-_PORT_TRIES = 3
+_TRIES = 3
 _ORDER = 40
 """Above the cluster's own processes: Flyte stops first."""
 _FILE = "deployment.json"
-_TAKEN = "address already in use"
+_LOG_LINES = 200
+_CHANCES = (
+    ("address already in use", "a port was taken meanwhile"),
+    # FlyteAdmin and DataCatalog each make the database if there is none, at the same time.
+    ("pg_database_datname_index", "the database was made twice"),
+)
+"""What a log says of a start that may well succeed when repeated."""
 
 
 class Request(Frozen, frozen=True):
@@ -72,7 +79,6 @@ class Request(Frozen, frozen=True):
     overrides: Document | None = None
     database: str | None = None
     """PostgreSQL URL, for a full Flyte."""
-    kubelet_slots: int | None = None
 
     @property
     def subject(self) -> Subject:
@@ -93,24 +99,21 @@ class Request(Frozen, frozen=True):
     @property
     def database_kind(self) -> str:
         """Where FlyteAdmin, or the stand-in, keeps its state."""
-        if not self.engine.full_flyte:
-            return "bbolt"
-        return "PostgreSQL" if self.database else "SQLite"
+        return "PostgreSQL" if self.database else "bbolt"
 
 
-def plan(
-    engine: Engine,
-    *,
-    config: Path | None = None,
-    database: str | None = None,
-    kubelet_slots: int | None = None,
-) -> Request:
+def plan(engine: Engine, *, config: Path | None = None, database: str | None = None) -> Request:
     """Check what the user asked for, before anything is started.
 
     Raises:
         UsageError: the configuration file or the database is not one that this Flyte can take.
     """
     full = engine.full_flyte is not None
+    if full and database is None:
+        raise UsageError(
+            f"--flyteperf-flyte {engine.flyte}: FlyteAdmin needs PostgreSQL, its migrations fail "
+            "on SQLite; give --flyteperf-database postgres://USER:PASSWORD@HOST:PORT/NAME"
+        )
     if database is not None:
         if not full:
             raise UsageError(
@@ -123,9 +126,7 @@ def plan(
         check_overrides(overrides, full=full)
         if engine.propeller is not None:
             _check_keys(engine.propeller, overrides)
-    return Request(
-        engine=engine, overrides=overrides, database=database, kubelet_slots=kubelet_slots
-    )
+    return Request(engine=engine, overrides=overrides, database=database)
 
 
 def deploy(
@@ -151,17 +152,17 @@ def deploy(
             if found is not None:
                 return found
         undeploy(cluster, control)
-        for tries_left in reversed(range(_PORT_TRIES)):
+        for tries_left in reversed(range(_TRIES)):
             try:
                 deployment = _start(cluster, control, request, progress)
                 break
             except StartError as error:
                 undeploy(cluster, control)
                 said = error.death.tail if error.death is not None else ()
-                if not tries_left or not any(_TAKEN in line for line in said):
-                    log = f"; its log: {error.death.log}" if error.death is not None else ""
-                    raise DeploymentError(f"{error}{log}") from None
-                progress("a port was taken meanwhile: starting Flyte again")
+                chance = next((why for sign, why in _CHANCES if any(sign in x for x in said)), None)
+                if not tries_left or chance is None:
+                    raise DeploymentError(_explain(error)) from None
+                progress(f"{chance}: starting Flyte again")
             except BaseException:
                 undeploy(cluster, control)
                 raise
@@ -206,7 +207,9 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
     flytes.mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{request.engine.flyte_digest}-", dir=flytes))
     wiring = _wire(cluster, folder)
-    specs = _compose(request, wiring)
+    logs = Path(cluster.directory, "logs", folder.name)  # what an ended cluster leaves
+    logs.mkdir(mode=0o700)
+    specs = _compose(request, wiring, logs)
     beat = Beat(progress, f"starting Flyte {request.engine.flyte}")
     control.start(specs, lambda name: beat.tick(f"{name} is ready"))
     _await_crd(cluster, beat)
@@ -222,7 +225,8 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
             cluster,
             request.admin_kind,
             request.database_kind,
-            kubelet_slots=request.kubelet_slots,
+            engine_digest=request.engine.tools_digest,
+            kubelet_slots=pod_slots(),
         ),
         admin_endpoint=f"{LOOPBACK}:{wiring.admin_port}",
         metrics=metrics,
@@ -233,7 +237,7 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
     )
 
 
-def _compose(request: Request, wiring: Wiring) -> tuple[ProcessSpec, ...]:
+def _compose(request: Request, wiring: Wiring, logs: Path) -> tuple[ProcessSpec, ...]:
     """The processes of one Flyte, their configuration written."""
     folder = Path(wiring.directory)
     engine = request.engine
@@ -244,13 +248,13 @@ def _compose(request: Request, wiring: Wiring) -> tuple[ProcessSpec, ...]:
     unset = tuple(n for n in os.environ if n.startswith("OTEL_") and n not in environment)
     admin_ready = GrpcProbe(target=f"{LOOPBACK}:{wiring.admin_port}")
     health = HttpProbe(url=f"http://{LOOPBACK}:{wiring.metrics_port}/healthcheck")
-    if engine.full_flyte is not None:
+    if engine.full_flyte is not None and request.database is not None:
         config = full_config(wiring, request.database, request.overrides)
         return (
             ProcessSpec(
                 name=FLYTE,
                 argv=(engine.full_flyte, "start", "--config", _write(folder, FLYTE, config)),
-                log=str(folder / "flyte.log"),
+                log=str(logs / "flyte.log"),
                 env=environment,
                 unset=unset,
                 cwd=str(folder),
@@ -269,7 +273,7 @@ def _compose(request: Request, wiring: Wiring) -> tuple[ProcessSpec, ...]:
         ProcessSpec(
             name=ADMIN,
             argv=(engine.admin, "--config", admin),
-            log=str(folder / "admin.log"),
+            log=str(logs / "admin.log"),
             env=environment,
             unset=unset,
             cwd=str(folder),
@@ -280,7 +284,7 @@ def _compose(request: Request, wiring: Wiring) -> tuple[ProcessSpec, ...]:
         ProcessSpec(
             name=PROPELLER,
             argv=(engine.propeller, "--config", propeller),
-            log=str(folder / "propeller.log"),
+            log=str(logs / "propeller.log"),
             env=environment,
             unset=unset,
             cwd=str(folder),
@@ -331,6 +335,22 @@ def _await_crd(cluster: Cluster, beat: Beat) -> None:
     raise DeploymentError(
         f"{cluster.name}: FlytePropeller made no {CRD} within {READY_S:.0f} s; see its log"
     )
+
+
+def _explain(error: StartError) -> str:
+    """Say why one of Flyte's processes ended: the last complaint in its log, and where that is."""
+    if error.death is None:
+        return str(error)
+    complaint = None
+    for line in tail(error.death.log, _LOG_LINES):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("level") in {"error", "fatal", "panic"}:
+            complaint = " ".join(str(entry.get("msg")).split())
+    said = f"{error.death.name}: {complaint}" if complaint else str(error)
+    return f"{said}; its log: {error.death.log}"
 
 
 def _check_keys(propeller: str, overrides: Document) -> None:

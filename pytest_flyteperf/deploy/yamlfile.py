@@ -79,19 +79,23 @@ class _Reader:
         self.lines: dict[tuple[str, ...], int] = {}
 
     def read(self) -> dict[str, Value]:
-        for event in yaml.parse(self._text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise self._refuse(event.start_mark, "anchors and aliases are not taken; repeat it")
+        for token in yaml.scan(self._text, yaml.SafeLoader):
+            if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
+                raise self._refuse(
+                    token.start_mark.line, "anchors and aliases are not taken; repeat it"
+                )
         root = yaml.compose(self._text, yaml.SafeLoader)
         if root is None:
             return {}
         if not isinstance(root, yaml.MappingNode):
-            raise self._refuse(root.start_mark, "holds no sections; give `section: {key: value}`")
+            raise self._refuse(
+                root.start_mark.line, "holds no sections; give `section: {key: value}`"
+            )
         return self._mapping(root, ())
 
     def _value(self, node: yaml.Node, keys: tuple[str, ...] | None, depth: int) -> Value:
         if depth > MAX_DEPTH:
-            raise self._refuse(node.start_mark, f"nested deeper than {MAX_DEPTH} levels")
+            raise self._refuse(node.start_mark.line, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, keys, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -99,7 +103,7 @@ class _Reader:
         try:
             value: Value = self._constructor.construct_object(node)
         except ValueError as error:
-            raise self._refuse(node.start_mark, str(error)) from None
+            raise self._refuse(node.start_mark.line, str(error)) from None
         if value is not None and not isinstance(value, str | int | float | bool):
             return str(node.value)  # a date, or bytes: Flyte reads it from text
         return value
@@ -113,11 +117,11 @@ class _Reader:
             line = key_node.start_mark.line + 1
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == _MERGE:
-                raise self._refuse(key_node.start_mark, "a key is a word, not a structure")
+                raise self._refuse(key_node.start_mark.line, "a key is a word, not a structure")
             if key.lower() in said:
                 earlier = said[key.lower()]
                 raise self._refuse(
-                    key_node.start_mark, f"{key} is said before, in line {earlier}; say it once"
+                    line - 1, f"{key} is said before, in line {earlier}; say it once"
                 )
             said[key.lower()] = line
             path = None if keys is None else (*keys, key.lower())
@@ -126,9 +130,8 @@ class _Reader:
             mapping[key] = self._value(value_node, path, depth + 1)
         return mapping
 
-    def _refuse(self, mark: yaml.Mark | None, why: str) -> UsageError:
-        line = f":{mark.line + 1}" if mark else ""
-        return UsageError(f"{self._path}{line}: {why}")
+    def _refuse(self, line: int, why: str) -> UsageError:
+        return UsageError(f"{self._path}:{line + 1}: {why}")
 
 
 _MERGE = "tag:yaml.org,2002:merge"
