@@ -87,6 +87,8 @@ class CaseRun:
         self._repeats = plan.repeats
         self.outputs: object = ABSENT
         """What the last successful execution returned; `ABSENT` before the first."""
+        self.digest: str | None = None
+        """Digest of the registered workflow; None before the first execution."""
 
     def more(self, repeats: int) -> None:
         """Run so many repeats more than planned; also while iterating."""
@@ -117,6 +119,7 @@ class CaseRun:
     def _prepare(self, collector: Collector) -> Prepared:
         self._progress(f"{self._spec.name}: registering")
         registered = register(self._spec.entity, self._deployment, collector.admin)
+        self.digest = registered.launch_plan.version
         inputs = to_literals(self._spec.entity, self._spec.inputs, self._deployment)
         return Prepared(registered.launch_plan, inputs)
 

@@ -1,0 +1,277 @@
+"""One run of the plugin: brings Flyte up, runs cases, judges them and writes what came out.
+
+Every finished case is on disk, as `case.json` in its folder of the run, before pytest hears of it;
+the summary, the results documents and new baselines are made from these files, whoever ran them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+import pytest
+
+from pytest_flyteperf import benchmark, fixtures, outcome
+from pytest_flyteperf.analyze import analyze_recording
+from pytest_flyteperf.benchmark import Benchmark
+from pytest_flyteperf.errors import ExecutionError, FlyteperfError, RegistrationError, UsageError
+from pytest_flyteperf.execute import CaseSpec, run_case
+from pytest_flyteperf.gate import BaselineStore, CaseVerdict, Verdict, atomic, judge
+from pytest_flyteperf.model import Cluster, Deployment, Repeat, Size
+from pytest_flyteperf.outcome import CaseResult, Measured
+from pytest_flyteperf.report import terminal
+from pytest_flyteperf.screen import Screen
+from pytest_flyteperf.settings import Settings
+from pytest_flyteperf.stack import Stack
+
+UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
+FRESH = 1 << 40
+"""Range of fresh numbers: two sessions get the same one about never."""
+
+_RESULT: pytest.StashKey[CaseResult] = pytest.StashKey()
+_TROUBLE: pytest.StashKey[bool] = pytest.StashKey()
+
+
+class Session:
+    """What the hooks and fixtures of one pytest process share."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._screen = Screen(config)
+        self._stack = Stack(_patient(config, settings), self._screen)
+        self._folder = settings.out / "runs" / fixtures.run_id(config)
+        self._store = BaselineStore(settings.baseline_dir)
+
+    # --- before the first case ----------------------------------------------------------------
+
+    def plan(self, items: Sequence[pytest.Item]) -> Iterator[str]:
+        """Lines that say what is about to be measured.
+
+        Raises:
+            pytest.UsageError: a marker is wrong, or two tests are the same case.
+        """
+        cases: dict[str, str] = {}
+        repeats = 0
+        for item in filter(fixtures.is_benchmark, items):
+            try:
+                name = benchmark.case_name(item)
+                repeats += benchmark.run_plan(item, self._settings).repeats
+                benchmark.policy(item, self._settings)
+            except UsageError as error:
+                raise pytest.UsageError(str(error)) from None
+            if name in cases:
+                raise pytest.UsageError(
+                    f"{item.nodeid} and {cases[name]} are both case {name!r}; rename one"
+                )
+            cases[name] = item.nodeid
+        gate = f"against {self._settings.baseline_dir}" if self._settings.baseline else "no gate"
+        yield (
+            f"flyteperf: {len(cases)} cases, {repeats} repeats, size {self._settings.size}, "
+            f"Flyte {self._settings.flyte} on a {self._settings.cluster} cluster, {gate}"
+        )
+
+    @contextmanager
+    def cluster(self) -> Iterator[Cluster]:
+        """A running cluster, held for the session."""
+        with self._explained(), self._stack.cluster("pytest") as cluster:
+            yield cluster
+
+    @contextmanager
+    def deployment(self, cluster: Cluster) -> Iterator[Deployment]:
+        """A running Flyte on the cluster."""
+        with self._explained(), self._stack.deployment(cluster) as deployment:
+            yield deployment
+
+    # --- a case -------------------------------------------------------------------------------
+
+    def benchmark(self, item: pytest.Item, deployment: Deployment) -> Benchmark:
+        """What the test of a case calls."""
+
+        def execute(workflow: Any, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+            with self._explained(item):
+                return self._run(item, deployment, workflow, inputs)
+
+        return Benchmark(
+            benchmark.case_name(item),
+            Size(self._settings.size),
+            secrets.randbelow(FRESH),
+            execute,
+        )
+
+    def _run(
+        self,
+        item: pytest.Item,
+        deployment: Deployment,
+        workflow: Any,  # noqa: ANN401 # flytekit's own
+        inputs: Mapping[str, Any],
+    ) -> object:
+        name = benchmark.case_name(item)
+        size = Size(self._settings.size)
+        plan = benchmark.run_plan(item, self._settings)
+        check = _SameOutputs()
+        run = run_case(
+            CaseSpec(name=name, entity=workflow, size=size, inputs=inputs, check=check),
+            deployment,
+            plan,
+            out_dir=self._folder,
+            progress=self._screen,
+            lock=self._stack.machine_lock(item.nodeid),
+            control=self._stack.control,
+        )
+        result = CaseResult(
+            case=name,
+            size=size,
+            nodeid=item.nodeid,
+            plan=plan,
+            policy=benchmark.policy(item, self._settings),
+            subject=deployment.subject,
+            environment=deployment.environment,
+            folder=str(self._folder / name),
+        )
+        item.stash[_RESULT] = result
+        try:
+            for repeat in run:
+                result = result.having(_measured(repeat), digest=run.digest)
+                item.stash[_RESULT] = result
+        finally:
+            self._screen.clear()
+            self._save(result)
+        return run.outputs
+
+    def judge(self, item: pytest.Item) -> None:
+        """Give the verdict on a case whose test body has passed.
+
+        Raises:
+            pytest.fail.Exception: it regressed, is invalid or, under strict, undecided.
+        """
+        result = item.stash.get(_RESULT, None)
+        if result is None:
+            pytest.fail(
+                f"{item.nodeid}: flyteperf was not called; call it or drop it", pytrace=False
+            )
+        with self._explained(item):
+            baseline = self._store.find(result.case, result.size, result.environment)
+        verdict = judge(
+            result.case,
+            result.size,
+            result.samples,
+            baseline,
+            result.environment,
+            result.policy,
+            digest=result.digest,
+        )
+        item.stash[_RESULT] = result = msgspec.structs.replace(result, verdict=verdict)
+        item.user_properties.append(("flyteperf_verdict", verdict.verdict.value))
+        if self._fails(verdict):
+            pytest.fail(self._failure(result, verdict), pytrace=False)
+
+    def _fails(self, verdict: CaseVerdict) -> bool:
+        if verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
+            return True
+        if not self._settings.baseline:
+            return False
+        return verdict.verdict is Verdict.REGRESSED or (
+            self._settings.strict and verdict.verdict in UNDECIDED
+        )
+
+    def _failure(self, result: CaseResult, verdict: CaseVerdict) -> str:
+        size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
+        again = f'pytest "{result.nodeid}" --flyteperf-baseline{size}'
+        return terminal.failure(
+            verdict,
+            subject=result.subject,
+            rerun=again,
+            accept=f"{again} --flyteperf-update all",
+        )
+
+    def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Let a report name its case's result, whatever came of the test."""
+        report.flyteperf_infrastructure = item.stash.get(_TROUBLE, False)
+        result = item.stash.get(_RESULT, None)
+        if result is None:
+            return
+        if report.failed and result.verdict is None:
+            failed = outcome.failed(result, _first_line(report.longreprtext))
+            result = msgspec.structs.replace(result, verdict=failed)
+        report.flyteperf = str(self._save(result))
+
+    # --- after the last case ------------------------------------------------------------------
+
+    def summarize(self, paths: Sequence[str], reporter: pytest.TerminalReporter) -> None:
+        """Print the table, write results and, where asked, baselines."""
+        results = [outcome.load(Path(path)) for path in paths]
+        writer = reporter._tw  # noqa: SLF001 # only it knows width and colour
+        lines = outcome.summary(
+            results, self._settings, columns=writer.fullwidth, colour=writer.hasmarkup
+        )
+        reporter.section("flyteperf")
+        for line in lines:
+            reporter.write_line(line)
+        try:
+            written = outcome.write(results, self._settings, self._store, self._folder)
+        except (FlyteperfError, OSError) as error:
+            reporter.write_line(f"flyteperf: {error}", red=True)
+            return
+        for line in written:
+            reporter.write_line(line)
+
+    # --- help ---------------------------------------------------------------------------------
+
+    def _save(self, result: CaseResult) -> Path:
+        path = Path(result.folder) / "case.json"
+        atomic.write_text(path, msgspec.json.encode(result).decode())
+        return path
+
+    @contextmanager
+    def _explained(self, item: pytest.Item | None = None) -> Iterator[None]:
+        """Turn our errors into one line without a traceback."""
+        try:
+            yield
+        except FlyteperfError as error:
+            self._screen.clear()
+            infrastructure = not isinstance(error, ExecutionError | RegistrationError | UsageError)
+            if item is not None and infrastructure:
+                item.stash[_TROUBLE] = True
+            _refuse(str(error))
+        finally:
+            self._screen.clear()
+
+
+def _patient(config: pytest.Config, settings: Settings) -> Settings:
+    """Let a worker of xdist wait for its fellows' repeats, however long they take."""
+    if hasattr(config, "workerinput"):
+        return dataclasses.replace(settings, wait_s=float("inf"))
+    return settings
+
+
+class _SameOutputs:
+    """Checks that every repeat returns what the first one did."""
+
+    def __init__(self) -> None:
+        self._first: list[object] = []
+
+    def __call__(self, outputs: object) -> None:
+        if not self._first:
+            self._first.append(outputs)
+        if outputs != self._first[0]:
+            raise AssertionError(f"returned {outputs!r}, an earlier repeat {self._first[0]!r}")
+
+
+def _measured(repeat: Repeat) -> Measured:
+    return Measured(repeat=repeat, measures=analyze_recording(repeat.recording))
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    marked = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
+    return (marked or lines or ["the test failed"])[0]
+
+
+def _refuse(message: str) -> NoReturn:
+    pytest.fail(message, pytrace=False)

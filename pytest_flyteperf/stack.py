@@ -1,0 +1,80 @@
+"""Engine, cluster and Flyte, brought up and taken down: what the plugin and the CLI share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from pytest_flyteperf.deploy import processes
+from pytest_flyteperf.engine.build import Engine, ensure_engine
+from pytest_flyteperf.engine.control import Control
+from pytest_flyteperf.errors import ClusterError
+from pytest_flyteperf.model import Cluster, Deployment
+from pytest_flyteperf.progress import Progress
+from pytest_flyteperf.provision import local
+from pytest_flyteperf.provision.machine_lock import MachineLock
+from pytest_flyteperf.settings import Settings
+
+
+class Stack:
+    """One cluster and one Flyte on it, as the settings say."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._request: processes.Request | None = None
+        self.control: Control | None = None
+        """The lease on the cluster while it is held."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine's programs, built if they are not.
+
+        Raises:
+            BuildError: they cannot be built.
+        """
+        return self._requested().engine
+
+    @contextmanager
+    def cluster(self, who: str) -> Iterator[Cluster]:
+        """A running cluster, held while in the block.
+
+        Raises:
+            ClusterError: it does not come up.
+        """
+        cluster = local.up(
+            self.engine, self._settings.root, self._progress, keep=self._settings.keep
+        )
+        with local.hold(cluster, who) as control:
+            self.control = control
+            try:
+                yield cluster
+            finally:
+                self.control = None
+
+    @contextmanager
+    def deployment(self, cluster: Cluster) -> Iterator[Deployment]:
+        """A running Flyte on the held cluster; it ends with the cluster.
+
+        Raises:
+            DeploymentError: it does not come up.
+        """
+        if self.control is None:
+            raise ClusterError(f"{cluster.name}: is not held; enter `cluster` first")
+        yield processes.deploy(cluster, self.control, self._requested(), self._progress)
+
+    def find(self) -> Cluster | None:
+        """The cluster of this engine and project, if it is up; starts nothing."""
+        return local.find(self.engine, self._settings.root)
+
+    def machine_lock(self, who: str) -> AbstractContextManager[object]:
+        """The lock that lets one repeat run at a time on this machine; can be entered again."""
+        return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+
+    def _requested(self) -> processes.Request:
+        if self._request is None:
+            engine = ensure_engine(self._progress, self._settings.flyte)
+            self._request = processes.plan(
+                engine, config=self._settings.config, database=self._settings.database
+            )
+        return self._request
