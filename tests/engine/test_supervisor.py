@@ -29,14 +29,21 @@ from pytest_flyteperf.errors import ClusterError
 
 PATIENCE_S = 30.0
 
-SLEEPER = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + SLEEPER
-LEAVER = """
-import os, sys, time
+TELL = """
+import os, signal, sys, time
+def tell():
+    fresh = sys.argv[1] + ".new"
+    with open(fresh, "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(fresh, sys.argv[1])
+"""
+SLEEPER = f"{TELL}\ntell(); time.sleep(600)"
+STUBBORN = f"{TELL}\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); tell(); time.sleep(600)"
+LEAVER = f"""{TELL}
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        open(sys.argv[1], "w").write(str(os.getpid()))
+        tell()
         time.sleep(600)
     os._exit(0)
 os.wait()
@@ -209,7 +216,7 @@ def test_a_name_that_runs_is_not_started_twice(start):
 
 def test_a_death_reaches_every_lease_with_the_last_lines(start):
     running = start()
-    program = "print('disk: no space left', flush=True);" + SLEEPER
+    program = "print('disk: no space left', flush=True)" + SLEEPER
     with running.control() as one, running.control() as two:
         one.attach("one")
         two.attach("two")
@@ -236,14 +243,13 @@ def test_a_stop_that_was_asked_for_is_no_death(start):
 def test_processes_stop_from_the_highest_order_down(start):
     running = start()
     log = running.logs / "order"
-    program = f"""
-import os, signal, sys, time
+    program = f"""{TELL}
 def end(*_):
     with open({str(log)!r}, "a") as file:
         file.write(sys.argv[2] + " ")
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
-open(sys.argv[1], "w").write(str(os.getpid()))
+tell()
 time.sleep(600)
 """
     specs = []
@@ -413,7 +419,7 @@ def test_a_process_sees_no_signal_or_file_of_the_supervisor(start):
     running = start()
     program = (
         "import os, sys; print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1], os.getpgrp() =="
-        " os.getpid(), [l for l in open('/proc/self/status') if l[:6] in ('SigBlk',)], flush=True);"
+        " os.getpid(), [l for l in open('/proc/self/status') if l[:6] in ('SigBlk',)], flush=True)"
     ) + SLEEPER
     with running.control() as control:
         control.attach("test")
