@@ -20,6 +20,7 @@ REQUESTS = 200
 RECEIVER = """
 import os, signal, sys
 from pytest_flyteperf.engine.otlp import Receiver
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 receiver = Receiver(sys.argv[1], print)
 print(receiver.status().endpoint.removeprefix("http://"), flush=True)
