@@ -35,6 +35,7 @@ from pytest_flyteperf.deploy.config import (
 )
 from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
+from pytest_flyteperf.engine.build import ensure_engine, is_program
 from pytest_flyteperf.engine.control import StartError
 from pytest_flyteperf.engine.process import GrpcProbe, HttpProbe, ProcessSpec, ProcessState, tail
 from pytest_flyteperf.errors import DeploymentError, UsageError
@@ -102,30 +103,32 @@ class Request(Frozen, frozen=True):
         return "PostgreSQL" if self.database else "bbolt"
 
 
-def plan(engine: Engine, *, config: Path | None = None, database: str | None = None) -> Request:
-    """Check what the user asked for, before anything is started.
+def prepare(
+    flyte: str | None,
+    *,
+    config: Path | None = None,
+    database: str | None = None,
+    progress: Progress = silent,
+) -> Request:
+    """Check what the user asked for, and build it if it is not; what is wrong is said first.
 
     Raises:
-        UsageError: the configuration file or the database is not one that this Flyte can take.
+        UsageError: there is no such Flyte, or it cannot take the configuration or the database.
+        BuildError: it cannot be built.
     """
-    full = engine.full_flyte is not None
-    if full and database is None:
-        raise UsageError(
-            f"--flyteperf-flyte {engine.flyte}: FlyteAdmin needs PostgreSQL, its migrations fail "
-            "on SQLite; give --flyteperf-database postgres://USER:PASSWORD@HOST:PORT/NAME"
-        )
-    if database is not None:
-        if not full:
-            raise UsageError(
-                "--flyteperf-database: only a full `flyte` program keeps its state in PostgreSQL; "
-                "give one to --flyteperf-flyte, or leave the database out"
-            )
-        check_database(database)
-    overrides = read_yaml(config) if config is not None else None
-    if overrides is not None:
-        check_overrides(overrides, full=full)
-        if engine.propeller is not None:
-            _check_keys(engine.propeller, overrides)
+    _check(flyte, config, database, full=is_program(flyte))
+    return plan(ensure_engine(progress, flyte), config=config, database=database)
+
+
+def plan(engine: Engine, *, config: Path | None = None, database: str | None = None) -> Request:
+    """Check configuration and database for an engine that is built.
+
+    Raises:
+        UsageError: it cannot take one of them.
+    """
+    overrides = _check(engine.flyte, config, database, full=engine.full_flyte is not None)
+    if overrides is not None and engine.propeller is not None:
+        _check_keys(engine.propeller, overrides)
     return Request(engine=engine, overrides=overrides, database=database)
 
 
@@ -351,6 +354,28 @@ def _explain(error: StartError) -> str:
             complaint = " ".join(str(entry.get("msg")).split())
     said = f"{error.death.name}: {complaint}" if complaint else str(error)
     return f"{said}; its log: {error.death.log}"
+
+
+def _check(
+    flyte: str | None, config: Path | None, database: str | None, *, full: bool
+) -> Document | None:
+    """Check what needs no built program; return the configuration file's content."""
+    if full and database is None:
+        raise UsageError(
+            f"--flyteperf-flyte {flyte}: FlyteAdmin needs PostgreSQL, its migrations fail "
+            "on SQLite; give --flyteperf-database postgres://USER:PASSWORD@HOST:PORT/NAME"
+        )
+    if database is not None and not full:
+        raise UsageError(
+            "--flyteperf-database: only a full `flyte` program keeps its state in PostgreSQL; "
+            "give one to --flyteperf-flyte, or leave the database out"
+        )
+    if database is not None:
+        check_database(database)
+    overrides = read_yaml(config) if config is not None else None
+    if overrides is not None:
+        check_overrides(overrides, full=full)
+    return overrides
 
 
 def _check_keys(propeller: str, overrides: Document) -> None:

@@ -93,7 +93,7 @@ def ensure_engine(
         BuildError: no Go, no room, a module cannot be fetched, or a source does not compile.
     """
     root = root or cache_dir() / "engine"
-    pinned = _required(MODULES / "flyte" / "go.mod")[_FLYTEPROPELLER]
+    pinned = _pinned()
     which = resolve(flyte, pinned)
     least = (go_directive(MODULES / name / "go.mod") for name in ("tools", "flyte"))
     go = find_go(max(least, key=version_tuple))
@@ -118,6 +118,15 @@ def ensure_engine(
         digest=_digest(tools.digest, digest),
         versions=tools.versions | {"flyte": flyte or pinned, "go": go.version},
     )
+
+
+def is_program(flyte: str | None) -> bool:
+    """Tell whether a reference names a `flyte` program; builds nothing.
+
+    Raises:
+        UsageError: it names no Flyte.
+    """
+    return isinstance(resolve(flyte, _pinned()), Binary)
 
 
 def clean_engines(progress: Progress = silent, *, root: Path | None = None) -> int:
@@ -271,6 +280,11 @@ def _required(go_mod: Path) -> dict[str, str]:
     """Module path to version, of all requirements in a go.mod."""
     found = re.findall(r"^\s*(?:require )?(\S+\.\S+/\S+) (v\S+)", go_mod.read_text(), re.MULTILINE)
     return dict(found)
+
+
+def _pinned() -> str:
+    """The release of Flyte that the engine is made for."""
+    return _required(MODULES / "flyte" / "go.mod")[_FLYTEPROPELLER]
 
 
 def _output(package: str) -> str:
