@@ -4,7 +4,8 @@ Pure but for the baseline files, which `BaselineStore` reads, and writes when as
 """
 
 from pytest_flyteperf.gate.baseline import Accepted, Baseline, Session, Tolerance, session
-from pytest_flyteperf.gate.judge import judge
+from pytest_flyteperf.gate.cause import Cause, explain
+from pytest_flyteperf.gate.judge import judge, undecided
 from pytest_flyteperf.gate.policy import DEFAULT_GATE, TIMER_GATE, Policy
 from pytest_flyteperf.gate.store import BaselineStore, Unused
 from pytest_flyteperf.gate.verdict import (
@@ -23,6 +24,7 @@ __all__ = [
     "Baseline",
     "BaselineStore",
     "CaseVerdict",
+    "Cause",
     "Kind",
     "MetricVerdict",
     "Policy",
@@ -32,6 +34,8 @@ __all__ = [
     "Tolerance",
     "Unused",
     "Verdict",
+    "explain",
     "judge",
     "session",
+    "undecided",
 ]

@@ -29,6 +29,17 @@ MAX_REPEATS: Final = 10_000
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
+class MeanCost(Frozen, frozen=True, forbid_unknown_fields=True):
+    """What one kind of operation cost, over the repeats of a session.
+
+    Means, because they add up: the operations' times to the mean of `handle_ns`.
+    """
+
+    calls: float
+    ns: int
+    """Own time."""
+
+
 class Session(Frozen, frozen=True, forbid_unknown_fields=True):
     """Repeats that one deployment ran in one go. Sessions differ more than repeats do."""
 
@@ -36,6 +47,14 @@ class Session(Frozen, frozen=True, forbid_unknown_fields=True):
     """Unique within the baseline."""
     samples: dict[str, tuple[int | None, ...]]
     """Metric name to its value in each valid repeat, in the order they ran; None if unknown."""
+
+    operations: dict[str, MeanCost] = msgspec.field(default_factory=dict)
+    """Kind of operation to its cost; empty where no trace was read."""
+    parts: dict[str, int] = msgspec.field(default_factory=dict)
+    """
+    Part of the critical path, as `<node kind>/<owner>/<detail>`, to its mean nanoseconds; they add
+    up to the mean duration. Empty where no execution has ended.
+    """
 
     def __post_init__(self) -> None:
         """Refuse samples that belong to different numbers of repeats."""
@@ -132,7 +151,37 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
 def session(name: str, measures: Sequence[Measures]) -> Session:
     """Gather the samples of a session's valid repeats, without metrics that nothing shows."""
     names = [n for n in METRICS if any(m.metrics.get(n) is not None for m in measures)]
-    return Session(id=name, samples={n: tuple(m.metrics.get(n) for m in measures) for n in names})
+    return Session(
+        id=name,
+        samples={n: tuple(m.metrics.get(n) for m in measures) for n in names},
+        operations=mean_costs(measures),
+        parts=mean_parts(measures),
+    )
+
+
+def mean_costs(measures: Sequence[Measures]) -> dict[str, MeanCost]:
+    """Cost of each kind of operation, over the repeats whose traces were read."""
+    traced = [m.operations for m in measures if m.operations]
+    return {
+        name: MeanCost(
+            calls=sum(one[name].calls for one in traced if name in one) / len(traced),
+            ns=round(sum(one[name].ns for one in traced if name in one) / len(traced)),
+        )
+        for name in sorted({name for one in traced for name in one})
+    }
+
+
+def mean_parts(measures: Sequence[Measures]) -> dict[str, int]:
+    """Nanoseconds of the critical path by node kind, owner and detail, over the repeats."""
+    owned = [m.ownership for m in measures if m.ownership is not None]
+    sums: dict[str, int] = {}
+    for ownership in owned:
+        for step in ownership.path:
+            for owner in step.owners:
+                name = f"{step.kind}/{owner.owner}/{owner.detail}"
+                sums[name] = sums.get(name, 0) + owner.point_ns
+    means = {name: round(ns / len(owned)) for name, ns in sorted(sums.items())}
+    return {name: ns for name, ns in means.items() if ns}
 
 
 def loads(text: str, where: str) -> dict[Size, Baseline]:
@@ -202,5 +251,8 @@ def _section(baseline: Baseline) -> dict[str, Any]:
         section[name] = dict(sorted(section[name].items()))
     sessions = section.pop("sessions")
     for one in sessions:
+        for name in ("operations", "parts"):
+            if not one[name]:
+                del one[name]
         one["samples"] = {n: list(v) for n, v in sorted(one["samples"].items())}
     return {**section, "sessions": list(sessions)}

@@ -112,6 +112,16 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
     return _with(verdict, worst, _case_reason(worst, gated), metrics, unknown)
 
 
+def undecided(verdict: CaseVerdict | None) -> bool:
+    """Whether more repeats could decide a case: a gated sample straddles and nothing failed."""
+    if verdict is None:
+        return True
+    settled = {Verdict.FAILED, Verdict.INVALID, Verdict.REGRESSED}
+    return verdict.verdict not in settled and any(
+        m.ratio is not None for m in verdict.of(Verdict.INCONCLUSIVE)
+    )
+
+
 def _with(
     verdict: CaseVerdict,
     answer: Verdict,

@@ -40,7 +40,7 @@ FIGURES: Final = (
     ("handle_ns", "working", 3),
     ("waiting_ns", "waiting", 6),
     ("kubernetes_ns", "Kubernetes", 7),
-    ("pod_ns", "user", 5),
+    ("user_ns", "user", 5),
     ("duration_ns", "duration", 4),
 )
 """Metric, heading, and how early the column goes where the terminal is narrow (7 goes first)."""

@@ -44,6 +44,7 @@ def test_nothing_measured_prints_nothing():
 
 @given(st.integers(40, 160))
 def test_no_line_is_wider_than_the_terminal(columns):
-    measured = repeats(**dict.fromkeys(("duration_ns", "pods", "crd_writes", "rounds"), [10**9]))
+    names = ("duration_ns", "pods", "crd_writes", "rounds")
+    measured = repeats(**{name: [10**9] for name in names})
 
     assert all(text.width(line) <= columns for line in measures.lines(measured, columns=columns))

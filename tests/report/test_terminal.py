@@ -16,7 +16,7 @@ from tests.gate.gate_examples import HERE, MS, RELEASE, accepted, repeats
 COLUMN = {
     "duration_ns": [x * MS for x in (4800, 4810, 4820, 4790, 4800, 4810, 4800, 4805)],
     "handle_ns": [x * MS for x in (500, 501, 502, 499, 500, 501, 500, 500)],
-    "pod_ns": [1330 * MS] * 8,
+    "user_ns": [1330 * MS] * 8,
     "pods": [5] * 8,
     "crd_writes": [12, 13, 12, 12, 13, 12, 12, 12],
 }
@@ -108,7 +108,7 @@ def test_a_regression_is_told_without_a_traceback():
         "chain: regressed\n"
         "\n"
         "  metric      baseline     now  change                  tolerance         repeats\n"
-        "  working       500 ms  625 ms  +25.0 % [+15.5, +29.4]  8.3 % resolution  8 + 8\n"
+        "  working       500 ms  625 ms  +25.0 % [+15.5, +29.4]  8.2 % resolution  8 + 8\n"
         "  CRD writes        12      31  12 -> 31                +2 floor          8 + 8\n"
         "\n"
         "  cause\n"

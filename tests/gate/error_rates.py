@@ -1,0 +1,163 @@
+"""The gate's own error rates, simulated: `python tests/gate/error_rates.py` prints the table.
+
+Simulated noise has the shapes and spreads that `recordings/README.md` tells of 60 executions each
+with a random submission phase, since those executions themselves are not stored, and sessions
+that differ by a stated standard deviation. Baseline and head are always of different sessions.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pytest_flyteperf import gate
+from pytest_flyteperf.gate import Policy, Verdict
+from pytest_flyteperf.model import Size
+from tests.gate.gate_examples import HERE, accepted, repeats
+
+SECOND = 1_000_000_000
+
+
+class Noise(NamedTuple):
+    """How one case's times vary."""
+
+    name: str
+    median_s: float
+    spread: float
+    """Coefficient of variation that was recorded."""
+    ticks: bool
+    """Whether the spread is one of whole one-second ticks, or smooth and skewed."""
+
+    def draw(self, source, factor):
+        """One execution's time in nanoseconds."""
+        if not self.ticks:
+            seconds = self.median_s * source.lognormvariate(0, self.spread)
+        else:
+            # Ticks of one second in shares that give the recorded spread, and what jitters.
+            share = min(0.5, (self.spread * self.median_s) ** 2)
+            tick = source.choices((-1, 0, 1), (share / 2, 1 - share, share / 2))[0]
+            seconds = self.median_s + tick * 0.95 + source.gauss(0, 0.02 * self.median_s)
+        return round(SECOND * factor * max(0.05, seconds))
+
+
+CASES = (
+    Noise("single", 0.83, 0.36, ticks=False),
+    Noise("chain", 4.81, 0.07, ticks=True),
+    Noise("echo_chain", 0.53, 0.13, ticks=False),
+    Noise("echo_wide", 1.33, 0.13, ticks=False),
+    Noise("chain_of_ten", 9.6, 0.05, ticks=True),
+)
+"""The last one is not recorded: twice the five-task chain, its ticks independent."""
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    sessions: int
+    repeats: int
+    head: int
+    deviation: float = 0.015
+    """Between sessions, as a share."""
+
+
+def session(noise, count, source, deviation, effect=1.0):
+    """The times of one session, slower by `effect`."""
+    factor = effect * math.exp(source.gauss(0, deviation))
+    return [noise.draw(source, factor) for _ in range(count)]
+
+
+def verdict(noise, plan, source, effect=1.0, policy=None):
+    """What the gate says of one case, measured once."""
+    before = accepted(
+        [
+            {"handle_ns": session(noise, plan.repeats, source, plan.deviation)}
+            for _ in range(plan.sessions)
+        ]
+    )
+    now = repeats(handle_ns=session(noise, plan.head, source, plan.deviation, effect))
+    return gate.judge(noise.name, Size.DEFAULT, now, before, HERE, policy).verdict
+
+
+def sequential(noise, plan, source, effect=1.0):
+    """The same, adding repeats while the answer straddles; the verdict and the repeats taken."""
+    policy = Policy(budget=plan.head)
+    before = accepted(
+        [
+            {"handle_ns": session(noise, plan.repeats, source, plan.deviation)}
+            for _ in range(plan.sessions)
+        ]
+    )
+    factor = effect * math.exp(source.gauss(0, plan.deviation))
+    values = []
+    answer = None
+    while (more := policy.more(len(values))) and gate.undecided(answer):
+        values += [noise.draw(source, factor) for _ in range(more)]
+        answer = gate.judge(
+            noise.name, Size.DEFAULT, repeats(handle_ns=values), before, HERE, policy
+        )
+    return answer.verdict, len(values)
+
+
+def rates(noise, plan, rounds, seed, effect=1.0):
+    """Share of each verdict."""
+    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    found = Counter(verdict(noise, plan, source, effect) for _ in range(rounds))
+    return {name: found[name] / rounds for name in Verdict}
+
+
+def upper_bound(hits, rounds, confidence=0.95):
+    """Clopper and Pearson's upper bound of a rate, by bisection of the binomial's tail."""
+    if hits == rounds:
+        return 1.0
+    low, high = hits / rounds, 1.0
+    for _ in range(60):
+        rate = (low + high) / 2
+        tail = math.fsum(
+            math.exp(
+                math.lgamma(rounds + 1)
+                - math.lgamma(k + 1)
+                - math.lgamma(rounds - k + 1)
+                + k * math.log(rate)
+                + (rounds - k) * math.log1p(-rate)
+            )
+            for k in range(hits + 1)
+        )
+        low, high = (rate, high) if tail > 1 - confidence else (low, rate)
+    return high
+
+
+def smallest_found(noise, plan, rounds, seed):
+    """Smallest effect, in steps of half a per cent, found in at least 95 % of the rounds."""
+    for half_percents in range(2, 100):
+        effect = 1 + half_percents / 200
+        if rates(noise, plan, rounds, seed, effect)[Verdict.REGRESSED] >= 0.95:
+            return effect - 1
+    return None
+
+
+def table(rounds, seed):
+    """Lines of the stored table."""
+    yield "| case | baseline | now | pass at rest | false alarms (upper bound) | finds |"
+    yield "|---|---|---|---|---|---|"
+    for noise in CASES:
+        for plan in (Plan(1, 20, 20), Plan(4, 20, 20), Plan(4, 30, 80)):
+            rest = rates(noise, plan, rounds, seed)
+            alarms = round(rest[Verdict.REGRESSED] * rounds)
+            smallest = smallest_found(noise, plan, max(100, rounds // 10), seed)
+            yield (
+                f"| {noise.name} | {plan.sessions} x {plan.repeats} | {plan.head} "
+                f"| {100 * rest[Verdict.PASS]:.1f} % "
+                f"| {alarms} of {rounds} ({100 * upper_bound(alarms, rounds):.2f} %) "
+                f"| {'none' if smallest is None else f'+{100 * smallest:.1f} %'} |"
+            )
+
+
+if __name__ == "__main__":
+    for line in table(rounds=int(sys.argv[1]) if len(sys.argv) > 1 else 2000, seed=20261122):
+        print(line)  # noqa: T201

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from pytest_flyteperf import gate
+from pytest_flyteperf.model import (
+    Cost,
+    Finding,
+    NodeOverhead,
+    Owned,
+    Ownership,
+    PathStep,
+    Severity,
+    Size,
+)
+from pytest_flyteperf.report import causes
+from tests.gate.gate_examples import HERE, MS, accepted, repeats
+
+COSTS = {"crd write": (12, 36), "blob write": (8, 24), "node event": (18, 54), "round": (40, 386)}
+PATH = {("task", "user", "container"): 1300, ("task", "flyte", "waiting: batching tick"): 3000}
+
+
+def measured(costs=COSTS, path=PATH, crd_writes=12, findings=()):
+    """Ten equal repeats; costs as calls and milliseconds, the path in milliseconds."""
+    operations = {n: Cost(calls=calls, ns=ms * MS) for n, (calls, ms) in costs.items()}
+    steps = tuple(
+        PathStep(
+            start_ns=0,
+            end_ns=ms * MS,
+            execution="e",
+            node="n0",
+            kind=kind,
+            part="node",
+            owners=(Owned(owner=o, detail=d, point_ns=ms * MS, low_ns=ms * MS, high_ns=ms * MS),),
+        )
+        for (kind, o, d), ms in path.items()
+    )
+    ownership = Ownership(
+        wall_ns=sum(path.values()) * MS,
+        owners=(),
+        working_ns={},
+        path=steps,
+        nodes=(),
+        summed=NodeOverhead(flyte_ns=0, scheduling_ns=0, runtime_ns=0),
+    )
+    column = {
+        "handle_ns": [sum(cost.ns for cost in operations.values())] * 10,
+        "duration_ns": [ownership.wall_ns] * 10,
+        "crd_writes": [crd_writes] * 10,
+    }
+    return [
+        structs.replace(m, operations=operations, ownership=ownership)
+        for m in repeats(findings, **column)
+    ]
+
+
+BASELINE = structs.replace(accepted([{"pods": [1]}]), sessions=(gate.session("s0", measured()),))
+
+
+def found(now):
+    verdict = gate.judge("chain", Size.DEFAULT, now, BASELINE, HERE)
+    return verdict, gate.explain(verdict, BASELINE, now)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "fault", "expected"),
+    [
+        (
+            "more calls of the same length",
+            {"crd write": (31, 136)},
+            (
+                "crd write +100 ms, 100 % of working time's change: "
+                "12 -> 31 calls, 3.00 ms -> 4.39 ms each"
+            ),
+        ),
+        (
+            "as many calls that take longer",
+            {"blob write": (8, 124)},
+            (
+                "blob write +100 ms, 100 % of working time's change: "
+                "8 calls, 3.00 ms -> 15.5 ms each"
+            ),
+        ),
+        (
+            "an operation that was not there",
+            {"DataCatalog/GetArtifact": (4, 100)},
+            (
+                "DataCatalog/GetArtifact +100 ms, 100 % of working time's change: "
+                "4 calls, none before, 25.0 ms each"
+            ),
+        ),
+    ],
+)
+def test_faults_that_raise_the_same_metric_have_different_causes(sentence, fault, expected):
+    verdict, why = found(measured({**COSTS, **fault}))
+
+    assert verdict.verdict is gate.Verdict.REGRESSED, sentence
+    assert [o.name for o in why.operations] == list(fault)
+    assert why.operations[0].share >= 0.5
+    assert causes.lines(verdict, why) == (expected,)
+
+
+def test_counts_come_first_then_operations():
+    verdict, why = found(measured({**COSTS, "crd write": (31, 136)}, crd_writes=31))
+
+    assert [line.split(",")[0] for line in causes.lines(verdict, why)] == [
+        "CRD writes 12 -> 31",
+        "crd write +100 ms",
+    ]
+
+
+def test_a_longer_wait_is_found_on_the_path():
+    slow = {**PATH, ("task", "flyte", "waiting: batching tick"): 4500}
+    slow["map", "kubernetes", "scheduling"] = 400
+
+    verdict, why = found(measured(path=slow))
+
+    assert causes.lines(verdict, why) == (
+        "flyte waiting: batching tick in task nodes +1.50 s, 79 % of the duration's change",
+        "kubernetes scheduling in map nodes +400 ms, 21 % of the duration's change",
+    )
+
+
+def test_what_grew_is_named_even_if_something_else_shrank():
+    fault = {"crd write": (12, 236), "round": (40, 286)}
+
+    _, why = found(measured({**COSTS, **fault}))
+
+    assert [(o.name, o.share) for o in why.operations] == [("crd write", 2.0)]
+
+
+def test_nothing_moved_has_no_cause():
+    verdict, why = found(measured())
+
+    assert why == type(why)()
+    assert causes.lines(verdict, why) == ()
+
+
+def test_without_a_baseline_there_is_no_cause():
+    verdict = gate.judge("chain", Size.DEFAULT, measured(), None, HERE)
+
+    assert gate.explain(verdict, None, measured()) == gate.explain(verdict, BASELINE, measured())
+
+
+def test_invalid_repeats_do_not_take_part():
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="x")
+    broken = measured({"crd write": (999, 9999)}, findings=[lost])[:1]
+
+    _, why = found([*measured(), *broken])
+
+    assert why.operations == ()
+
+
+def test_a_session_stores_means_that_add_up():
+    session = BASELINE.sessions[0]
+
+    assert sum(cost.ns for cost in session.operations.values()) == session.samples["handle_ns"][0]
+    assert sum(session.parts.values()) == session.samples["duration_ns"][0]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*COSTS, "other"]),
+        st.tuples(st.integers(0, 100), st.integers(0, 1000)),
+        min_size=1,
+    )
+)
+def test_shares_never_exceed_the_shift_without_something_that_shrank(costs):
+    grown = {n: (c, max(ms, COSTS.get(n, (0, 0))[1])) for n, (c, ms) in costs.items()}
+
+    verdict, why = found(measured({**COSTS, **grown}))
+
+    assert sum(o.share for o in why.operations) <= 1 + 1e-9
+    assert all(line.isprintable() for line in causes.lines(verdict, why))
