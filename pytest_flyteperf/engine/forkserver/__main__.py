@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
+if sys.path[0] == os.getcwd():  # noqa: PTH109 - pathlib is not imported yet
+    # What `python -m` put there; a file of the project must hide no library.
+    del sys.path[0]
+
 import argparse
 import contextlib
-import os
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 from pathlib import Path
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 
 from flytekit import loggers
 from flytekit.configuration import DataConfig
 from flytekit.core import context_manager, data_persistence
+from flytekit.extend.backend import base_connector
+
+# Opened when imported; an epoll that processes share is none of theirs.
+base_connector.local_connector_loop.close()
 
 
 def configure() -> None:
-    """Set flytekit's loggers, default file access and context as a fresh import would."""
+    """Set flytekit's loggers, event loop, file access and context as a fresh import would."""
+    base_connector.local_connector_loop = asyncio.new_event_loop()
     for logger in (loggers.logger, loggers.user_space_logger, loggers.developer_logger):
         logger.handlers.clear()
     loggers.initialize_global_loggers()

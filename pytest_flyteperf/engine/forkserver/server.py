@@ -35,7 +35,7 @@ class _Child:
         self.report: int | None = report
         self.received = b""
         self.forked_ns = time.time_ns()
-        self.oom_kills = _oom_kills()
+        self.oom_kills = oom_kills()
         self.killed_by_us = False
         self.started: protocol.Started | None = None
 
@@ -289,7 +289,7 @@ class Server:
             signal=max(0, -code),
             oom_killed=code == -signal.SIGKILL
             and not child.killed_by_us
-            and _oom_kills() != child.oom_kills,
+            and oom_kills() != child.oom_kills,
             started_ns=child.started.started_ns if child.started else child.forked_ns,
             finished_ns=finished_ns,
             max_rss_bytes=usage.ru_maxrss * 1024,
@@ -337,9 +337,9 @@ def _own_children(pid: int) -> set[int]:
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
-def _oom_kills() -> int | None:
+def oom_kills(vmstat: Path = Path("/proc/vmstat")) -> int | None:
     """Out-of-memory kills on this machine since boot; None where the kernel does not say."""
-    for line in Path("/proc/vmstat").read_text().splitlines():
+    for line in vmstat.read_text().splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return None

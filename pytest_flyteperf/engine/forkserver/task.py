@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_flyteperf.engine.forkserver.protocol import Start
 
@@ -29,6 +29,9 @@ ENTRY_POINTS = {
     "pyflyte-map-execute": "map_execute_task_cmd",
 }
 """Console scripts of flytekit that run in the forked process; any other command is exec'd."""
+
+IMPORT_ROOTS_VARIABLE = "FLYTEPERF_IMPORT_ROOTS"
+"""Names a file of folders, one a line, that tasks may import their modules from."""
 
 STAMP = struct.Struct("=Bq")
 """What the child reports before it runs the command: STARTED, Unix nanoseconds."""
@@ -139,11 +142,12 @@ def _entry_point(name: str, request: Start, path: tuple[str, ...]) -> Callable[[
     tempfile.tempdir = None
     scripts = Path(sys.executable).parent
     extra = (entry for entry in request.env.get("PYTHONPATH", "").split(os.pathsep) if entry)
-    sys.path[:] = [str(scripts), *extra, *path]
+    sys.path[:] = [str(scripts), *extra, *_import_roots(request.env), *path]
     script = str(scripts / Path(request.argv[0]).name)
     sys.argv = [script, *request.argv[1:]]
     main = sys.modules["__main__"]
-    main.__spec__, main.__file__ = None, script  # what multiprocessing's spawned children run
+    # What click calls the program, and multiprocessing's spawned children run.
+    main.__package__, main.__spec__, main.__file__ = None, None, script
     importlib.invalidate_caches()
     random.seed()
     if numpy := sys.modules.get("numpy"):
@@ -155,6 +159,18 @@ def _entry_point(name: str, request: Start, path: tuple[str, ...]) -> Callable[[
         importlib.import_module("flytekit.bin.entrypoint"), name
     )
     return command
+
+
+def _import_roots(env: Mapping[str, str]) -> list[str]:
+    """Folders that the sessions of this cluster import their workflows from, newest first.
+
+    A pod's PYTHONPATH would do too, but it would stand in the FlyteWorkflow object and make its
+    size depend on where a checkout lies.
+    """
+    try:
+        return Path(env[IMPORT_ROOTS_VARIABLE]).read_text(encoding="utf-8").splitlines()
+    except (KeyError, FileNotFoundError):
+        return []
 
 
 def _call(command: Callable[[], object]) -> int:

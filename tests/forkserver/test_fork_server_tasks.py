@@ -1,0 +1,205 @@
+"""flytekit's entry points in a forked process, on tasks of a project folder."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+from flyteidl.core import errors_pb2, literals_pb2
+from flytekit.models.core.errors import ErrorDocument
+from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
+
+_modules = itertools.count()
+
+
+@pytest.fixture
+def run_task(client, project, tmp_path):
+    """A function that runs a task, a: int -> int, whose body is a text."""
+
+    def run(text, module=None, **env):
+        module = module or f"module{next(_modules)}"
+        source = "from flytekit import task\n\n@task\ndef t(a: int) -> int:\n"
+        (project / f"{module}.py").write_text(source + textwrap.indent(text, "    "))
+        inputs = LiteralMap({"a": Literal(Scalar(Primitive(integer=20)))})
+        (tmp_path / "inputs.pb").write_bytes(inputs.to_flyte_idl().SerializeToString())
+        out = tmp_path / f"out{next(_modules)}"
+        end, log = client.run(
+            *("pyflyte-execute", "--inputs", str(tmp_path / "inputs.pb")),
+            *("--output-prefix", str(out), "--raw-output-data-prefix", str(tmp_path / "raw")),
+            *("--checkpoint-path", str(tmp_path / "cp"), "--prev-checkpoint", '""'),
+            *("--resolver", "flytekit.core.python_auto_container.default_task_resolver"),
+            *("--", "task-module", module, "task-name", "t"),
+            env={"FLYTE_INTERNAL_EXECUTION_ID": "e", **env},
+        )
+        return end, out, log
+
+    return run
+
+
+def output(out):
+    literals = literals_pb2.LiteralMap()
+    literals.ParseFromString((out / "outputs.pb").read_bytes())
+    return literals.literals["o0"].scalar.primitive.integer
+
+
+def test_a_task_of_the_project_runs(run_task):
+    end, out, _ = run_task("return a + 1")
+
+    assert end.exit_code == 0
+    assert output(out) == 21
+
+
+def test_an_edit_is_seen_by_the_next_run(run_task):
+    _, first, _ = run_task("return a + 1", module="edited")
+    _, second, _ = run_task("return a + 1000", module="edited")
+
+    assert [output(first), output(second)] == [21, 1020]
+
+
+def test_an_error_of_the_user_is_stored_and_the_process_succeeds(run_task):
+    end, out, _ = run_task("raise ValueError('planted')")
+
+    document = errors_pb2.ErrorDocument()
+    document.ParseFromString((out / "error.pb").read_bytes())
+    assert end.exit_code == 0
+    assert "planted" in ErrorDocument.from_flyte_idl(document).error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("import os; os._exit(3)", 3),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137),
+        ("import ctypes; ctypes.string_at(0)", 139),
+    ],
+)
+def test_a_task_that_dies_harms_nobody_else(run_task, text, code):
+    assert run_task(text)[0].exit_code == code
+    assert run_task("return a")[0].exit_code == 0
+
+
+def test_a_task_may_thread_and_fork(run_task):
+    text = """\
+        import concurrent.futures as cf, multiprocessing as mp, os, subprocess, sys, threading
+        thread = threading.Thread(target=lambda: None); thread.start(); thread.join()
+        with cf.ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(int, "1234")) == 10
+        with mp.get_context("fork").Pool(2) as pool:
+            assert pool.map(abs, [-1, 2]) == [1, 2]
+        assert subprocess.run([sys.executable, "-c", "print(1)"], check=True)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        return a
+    """
+    end, out, log = run_task(textwrap.dedent(text))
+
+    assert end.exit_code == 0, log
+    assert output(out) == 20
+
+
+def test_a_task_may_spawn(run_task):
+    """
+    A spawned process runs the main module anew, which must be flytekit's script.
+    """
+    text = """\
+        import concurrent.futures as cf, multiprocessing as mp
+        with cf.ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as pool:
+            return pool.submit(abs, -a).result()
+    """
+    end, out, log = run_task(textwrap.dedent(text))
+
+    assert end.exit_code == 0, log
+    assert output(out) == 20
+
+
+def test_a_task_sees_a_fresh_process(run_task, project, tmp_path):
+    text = """\
+        import json, logging, os, random, sys, tempfile, threading, time
+        from flytekit import current_context
+        from flytekit.core.context_manager import FlyteContextManager
+        json.dump({
+            "cwd": os.getcwd(), "argv": sys.argv[:2], "path": sys.path,
+            "tmp": tempfile.gettempdir(), "x": os.environ.get("X"), "zone": time.tzname[0],
+            "sandbox": str(FlyteContextManager.current_context().file_access.local_sandbox_dir),
+            "level": logging.getLogger("flytekit").level, "random": random.random(),
+            "preload": os.environ.get("FLYTE_INTERNAL_EXECUTION_ID"),
+        }, open(os.environ["OUT"], "w"))
+        return a
+    """
+    seen = []
+    for turn in range(2):
+        out = tmp_path / f"seen{turn}"
+        env = {"OUT": str(out), "X": "1", "TZ": "UTC-3", "FLYTE_SDK_LOGGING_LEVEL": "10"}
+        end, _, log = run_task(textwrap.dedent(text), PYTHONPATH="/one:/two", **env)
+        assert end.exit_code == 0, log
+        seen.append(json.loads(out.read_text()))
+    one, two = seen
+
+    assert one["cwd"] == str(project)
+    assert Path(one["argv"][0]).name == "pyflyte-execute"
+    assert Path(one["path"][0]) == Path(one["argv"][0]).parent
+    assert one["path"][1:3] == ["/one", "/two"]
+    assert one["path"].index(str(project)) == len(one["path"]) - 1
+    assert (one["tmp"], one["x"], one["zone"]) == (str(tmp_path), "1", "UTC")
+    assert one["sandbox"].startswith(str(tmp_path))
+    assert one["level"] == 10
+    assert one["random"] != two["random"]
+    assert one["sandbox"] != two["sandbox"]
+
+
+def test_flytekits_own_event_loop_works_in_a_task(run_task):
+    end, out, log = run_task(
+        "import asyncio\n"
+        "from flytekit.extend.backend.base_connector import local_connector_loop\n"
+        "local_connector_loop.run_until_complete(asyncio.sleep(0))\nreturn a"
+    )
+
+    assert end.exit_code == 0
+    assert output(out) == 20, log
+
+
+def test_exit_functions_run_and_output_is_whole(run_task):
+    end, _, log = run_task(
+        "import atexit, sys, threading\n"
+        "atexit.register(lambda: print('at exit'))\n"
+        "threading.Thread(target=lambda: (threading.Event().wait(0.1), print('thread'))).start()\n"
+        "sys.stderr.write('err')\nprint('out')\nreturn a"
+    )
+
+    assert end.exit_code == 0
+    assert [word for word in ("out", "err", "thread", "at exit") if word in log] == [
+        *("out", "err", "thread", "at exit")
+    ]
+
+
+def test_wrong_usage_exits_as_the_script_does(client):
+    end, log = client.run("pyflyte-execute", "--no-such-option")
+
+    assert end.exit_code == 2
+    assert "No such option" in log
+
+
+def test_the_other_entry_points_answer(client):
+    for name in ("pyflyte-fast-execute", "pyflyte-map-execute", "/some/bin/pyflyte-execute"):
+        end, log = client.run(name, "--help")
+        assert end.exit_code == 0
+        assert log.startswith(f"Usage: {name.rpartition('/')[2]} ")
+
+
+def test_the_server_has_one_thread_no_sockets_but_its_own_and_nothing_of_the_users(
+    server, project, run_task
+):
+    run_task("return a", module="of_the_user")
+    proc = Path(f"/proc/{server.process.pid}")
+    threads = list((proc / "task").iterdir())
+    targets = [fd.readlink().name for fd in (proc / "fd").iterdir()]
+
+    assert len(threads) == 1
+    assert str(project) not in (proc / "maps").read_text()
+    # Listener, wake-up pair, this test's connection.
+    assert sum(target.startswith("socket:") for target in targets) == 4
