@@ -274,4 +274,4 @@ def _first_line(text: str) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    pytest.fail(message, pytrace=False)
+    raise pytest.fail.Exception(message, pytrace=False) from None

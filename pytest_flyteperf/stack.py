@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from pytest_flyteperf.deploy import processes
 from pytest_flyteperf.engine.build import Engine, ensure_engine
@@ -61,6 +64,7 @@ class Stack:
         """
         if self.control is None:
             raise ClusterError(f"{cluster.name}: is not held; enter `cluster` first")
+        local.offer_imports(cluster, _import_roots())
         yield processes.deploy(cluster, self.control, self._requested(), self._progress)
 
     def find(self) -> Cluster | None:
@@ -78,3 +82,14 @@ class Stack:
                 engine, config=self._settings.config, database=self._settings.database
             )
         return self._request
+
+
+def _import_roots() -> list[str]:
+    """Folders that workflows may have been imported from: not Python's own, not site-packages."""
+    installed = [Path(p).resolve() for p in {*sysconfig.get_paths().values(), sys.base_prefix}]
+    folders = [Path(entry or ".").resolve() for entry in sys.path]
+    return [
+        str(folder)
+        for folder in dict.fromkeys(folders)
+        if folder.is_dir() and not any(folder.is_relative_to(own) for own in installed)
+    ]

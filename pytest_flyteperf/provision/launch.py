@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_flyteperf.engine.control import SUPERVISOR, Control, StartError
+from pytest_flyteperf.engine.forkserver.task import IMPORT_ROOTS_VARIABLE
 from pytest_flyteperf.engine.journal import Folder, Journal, Opened
 from pytest_flyteperf.engine.process import CLUSTER_MARKER, PROCESS_MARKER, essence, tail
 from pytest_flyteperf.engine.reap import reap_cluster
@@ -171,20 +172,21 @@ def _compose(
         distribution=f"kube-apiserver {engine.versions['kube-apiserver']}",
         blob_store=f"versitygw {engine.versions['versitygw']}",
         control_socket=str(layout.control),
-        engine_digest=engine.digest,
+        engine_digest=engine.tools_digest,
     )
     return cluster, (
         programs.fork_server(layout, project),
         programs.kube_apiserver(engine, layout, ports, credentials),
         programs.etcd(engine, layout),
         programs.s3_gateway(engine, layout, ports, credentials),
-        programs.kubelet(layout, kubeconfig, _task_environment(store)),
+        programs.kubelet(layout, kubeconfig, _task_environment(store, layout)),
     )
 
 
-def _task_environment(store: ObjectStore) -> dict[str, str]:
-    """Name where flytekit in a task finds the object store, unless its pod says otherwise."""
+def _task_environment(store: ObjectStore, layout: Layout) -> dict[str, str]:
+    """Name where a task finds the object store, unless its pod says otherwise, and its modules."""
     return {
+        IMPORT_ROOTS_VARIABLE: str(layout.import_roots),
         "FLYTE_AWS_ENDPOINT": store.endpoint,
         "FLYTE_AWS_ACCESS_KEY_ID": store.access_key,
         "FLYTE_AWS_SECRET_ACCESS_KEY": store.secret_key,

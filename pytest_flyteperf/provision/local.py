@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.engine.process import ProcessState
@@ -36,7 +36,7 @@ from pytest_flyteperf.provision import launch
 from pytest_flyteperf.provision.programs import PROCESSES, layout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_flyteperf.engine.build import Engine
     from pytest_flyteperf.progress import Progress
@@ -125,6 +125,17 @@ def hold(cluster: Cluster, who: str) -> Control:
         control.close()
         raise
     return control
+
+
+def offer_imports(cluster: Cluster, roots: Iterable[str]) -> None:
+    """Let the tasks of a cluster import modules from these folders, before earlier ones."""
+    file = layout_of(Path(cluster.directory)).import_roots
+    with FileLock(file.with_suffix(".lock")):
+        earlier = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        folders = dict.fromkeys((*roots, *earlier))
+        temporary = file.with_suffix(".new")
+        temporary.write_text("".join(f"{folder}\n" for folder in folders), encoding="utf-8")
+        temporary.replace(file)
 
 
 def down(cluster: Cluster) -> None:

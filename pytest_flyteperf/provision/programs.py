@@ -58,6 +58,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return self.logs / "pods"
 
     @property
+    def import_roots(self) -> Path:
+        """File of the folders that tasks may import their modules from, one a line."""
+        return self.directory / "import-roots"
+
+    @property
     def data(self) -> Path:
         """Of etcd and the object store."""
         return self.directory / "data"
