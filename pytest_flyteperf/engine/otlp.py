@@ -144,7 +144,6 @@ class Receiver:
             options=(
                 ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_concurrent_streams", 64),
             ),
         )
         port = self._server.add_insecure_port("127.0.0.1:0")
