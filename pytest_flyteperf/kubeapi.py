@@ -242,7 +242,7 @@ class Watch:
         """End the watch, also from another thread that waits for its next line."""
         shutdown = getattr(self._answer, "shutdown", None)
         if shutdown is not None:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
                 shutdown()
         self._answer.close()
 

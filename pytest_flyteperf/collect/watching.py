@@ -146,12 +146,14 @@ class Watcher:
                 self._version = json.loads(last)["object"]["metadata"]["resourceVersion"]
 
     def _start_anew(self) -> None:
-        self.gaps += 1
         try:
             self._version = self._latest_version()
         except KubeError:
             # The next attempt to open the watch fails for the same reason and is counted there.
             return
+        with self._bell:
+            self.gaps += 1
+            self._bell.notify_all()
 
     def _report_broken(self, error: KubeError) -> None:
         with self._bell:
