@@ -1,7 +1,8 @@
 """How large FlyteWorkflow objects become, revision by revision.
 
 The object is stored whole at every update, so its size is what each round writes. Sizes are those
-of compact JSON, which is how the API server stores custom resources in etcd.
+of compact JSON, which is how the API server stores custom resources in etcd, without managedFields,
+which Propeller blanks in every update.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def measure_state(
         if name not in executions or record.event.type not in {"ADDED", "MODIFIED"}:
             continue
         document = msgspec.json.decode(record.event.object)
+        document["metadata"].pop("managedFields", None)
         version = document["metadata"].get("resourceVersion", "")
         if (name, version) in seen:
             continue
