@@ -125,11 +125,17 @@ class FakeKubernetes:
             self._epoch += 1
             self.changed.notify_all()
 
+    def bookmark(self):
+        """Something other than a pod changes, and the watch is told the version."""
+        with self.changed:
+            self.events.append((len(self.events) + 1, "OTHER", None))
+            self.changed.notify_all()
+
     def forget_versions(self):
         """Answer 410 to whoever resumes from a version of the past."""
         with self.changed:
             self._oldest = len(self.events) + 1
-            self.events.append((len(self.events) + 1, "OTHER", None))
+            self.bookmark()
 
     def break_watches(self, code):
         """End every watch with an error in the stream."""
@@ -365,7 +371,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _tell(self, event):
         version, kind, pod = event
         if pod is None:
-            pod = {"metadata": {"resourceVersion": str(version), "creationTimestamp": None}}
+            meta = {"resourceVersion": str(version), "creationTimestamp": None}
+            pod = {"metadata": meta, "spec": {"containers": None}, "status": {}}
             kind = "BOOKMARK"
         elif kind != "DELETED" and not _unfinished(pod):
             kind = "DELETED"

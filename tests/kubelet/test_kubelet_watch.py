@@ -28,6 +28,20 @@ def test_a_closed_watch_is_resumed_without_a_list(api, succeeds):
 
 
 @pytest.mark.usefixtures("kubelet")
+def test_a_bookmark_moves_the_version_on(api, succeeds):
+    api.bookmark()
+    succeeds("after")
+    assert api.watches == 1
+
+    api.bookmark()
+    api.forget_versions()
+    api.close_watches()
+    succeeds("much_later")
+
+    assert api.lists == 1
+
+
+@pytest.mark.usefixtures("kubelet")
 def test_a_version_that_is_gone_leads_to_a_list(api, succeeds):
     succeeds("before")
     with api.changed:

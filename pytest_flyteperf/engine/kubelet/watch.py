@@ -11,7 +11,7 @@ import msgspec
 
 from pytest_flyteperf.engine.kubelet.api import GONE, Api, ApiError, Unreachable
 from pytest_flyteperf.engine.kubelet.backoff import Backoff
-from pytest_flyteperf.engine.kubelet.pods import Pod, decode_list, decode_pod
+from pytest_flyteperf.engine.kubelet.pods import Metadata, Pod, decode_list, decode_pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,13 @@ class _Failure(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class _Bookmark(msgspec.Struct, frozen=True):
+    """An empty pod with a version, null where a pod has lists."""
+
+    metadata: Metadata
+
+
+_decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_failure = msgspec.json.Decoder(_Failure).decode
 
@@ -140,10 +147,10 @@ class PodWatch(threading.Thread):
             if event.type == "ERROR":
                 failure = _decode_failure(event.object)
                 raise ApiError(failure.code, failure.message)
-            pod = decode_pod(event.object)
-            if event.type == "DELETED":
-                self._report(Left(pod))
-            elif event.type != "BOOKMARK":
-                self._report(Changed(pod))
-            self._version = pod.metadata.resource_version
+            if event.type == "BOOKMARK":
+                self._version = _decode_bookmark(event.object).metadata.resource_version
+            else:
+                pod = decode_pod(event.object)
+                self._report(Left(pod) if event.type == "DELETED" else Changed(pod))
+                self._version = pod.metadata.resource_version
             self._backoff.reset()
