@@ -97,8 +97,6 @@ class Supervisor:
         if self._receiver is not None:
             await asyncio.to_thread(self._receiver.close)
         self._remove()
-        for connection in tuple(self._connections):
-            connection.close()
 
     async def start(self, specs: tuple[ProcessSpec, ...], asker: Connection) -> None:
         """Start processes and wait until all are ready; on failure stop all of them again.
@@ -361,11 +359,13 @@ def main(argv: list[str]) -> int:
     Journal(config.directory).process(SUPERVISOR, os.getpid())
     with asyncio.Runner() as runner:
         runner.run(_supervise(config, writing))
-    return 0
+    return 1
 
 
 async def _supervise(config: Config, listening: int) -> None:
     await Supervisor(config).run(listening)
+    # Clients take the end of their connections for that of the process: let both be one.
+    os._exit(0)
 
 
 def _await_listening(pipe: int) -> int:

@@ -40,6 +40,8 @@ HANDOVER_S = 20.0
 """How long a cluster waits for the lease of the caller that it was started for."""
 FREE_BYTES = 512 * 2**20
 """Free space below which a start is refused: etcd and Flyte would stop halfway."""
+STOP_S = 60.0
+"""How long an orderly stop may take: more than all graces together."""
 _TRIES = 3
 _TAKEN = "address already in use"
 
@@ -75,10 +77,10 @@ def _attempt(
     engine: Engine, project: Path, directory: Path, progress: Progress, *, keep: bool
 ) -> Cluster:
     layout = _create(directory)
-    supervisor = _launch_supervisor(layout, keep=keep)
     try:
-        cluster, specs = _compose(engine, project, layout)
-        _await_supervisor(supervisor, layout)
+        with _launch_supervisor(layout, keep=keep) as supervisor:
+            cluster, specs = _compose(engine, project, layout)
+            _await_supervisor(supervisor, layout)
         with Control(str(layout.control)) as control:
             control.attach(f"pid {os.getpid()}")
 
@@ -92,7 +94,9 @@ def _attempt(
             _write_whole(directory / CLUSTER_FILE, msgspec.json.encode(cluster))
             control.detach(HANDOVER_S)
     except BaseException:
-        _abandon(supervisor, layout)
+        # Nothing of a start that failed or was interrupted goes on running; its logs remain.
+        with suppress(ClusterError), Control(str(layout.control)) as control:
+            control.shutdown(STOP_S)
         raise
     return cluster
 
@@ -197,13 +201,6 @@ def _create_namespace(kubeconfig: str) -> None:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     with KubeApi.from_kubeconfig(kubeconfig) as api:
         api.request("POST", "/api/v1/namespaces", body=body)
-
-
-def _abandon(supervisor: subprocess.Popen[bytes], layout: Layout) -> None:
-    """Leave nothing running after a start that failed or was interrupted; keep the logs."""
-    supervisor.communicate()
-    with suppress(ClusterError), Control(str(layout.control)) as control:
-        control.shutdown(timeout_s=30.0)
 
 
 def _write_whole(path: Path, content: bytes) -> None:

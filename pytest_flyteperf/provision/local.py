@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from pytest_flyteperf.engine.build import Engine
     from pytest_flyteperf.progress import Progress
 
-SHUTDOWN_S = 60.0
-"""How long an orderly stop may take: more than all graces together."""
-
 
 def clusters_dir() -> Path:
     """Folder of all local clusters of this user; it may not exist yet."""
@@ -208,7 +205,7 @@ def _remove(directory: Path) -> None:
     if not directory.exists():
         return
     with suppress(ClusterError), Control(str(layout_of(directory).control)) as control:
-        control.shutdown(SHUTDOWN_S)
+        control.shutdown(launch.STOP_S)
     pid = supervisor_pid(directory)
     if pid is not None:
         with suppress(ProcessLookupError):
