@@ -247,8 +247,9 @@ def _is_propellers(span: ProtoSpan) -> bool:
     return span.name in _EVENT_SPANS or _attribute(span, "routine") is not None
 
 
-def _start(span: ProtoSpan) -> int:
-    return int(span.start_time_unix_nano)
+def _start(span: ProtoSpan) -> tuple[int, bytes]:
+    """Sort key: by start, then by id, so that the order of arrival does not matter."""
+    return span.start_time_unix_nano, span.span_id
 
 
 def _interval(span: ProtoSpan) -> tuple[int, int]:
