@@ -8,7 +8,7 @@ as many repeats again for the same sharpness.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_flyteperf.gate import statistics
 from pytest_flyteperf.gate.policy import SESSION_DEVIATION, default_tolerance
@@ -17,7 +17,15 @@ from pytest_flyteperf.gate.verdict import Kind, Verdict
 from pytest_flyteperf.model import Frozen, Metric, Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_flyteperf.gate.policy import Policy
+
+
+MOST_GROWTH: Final = 700.0
+"""Logarithm of a ratio beyond which floats end."""
+MOST_REPEATS: Final = 1000
+"""More than any budget."""
 
 
 class Change(Frozen, frozen=True):
@@ -86,13 +94,12 @@ def compare(sample: Sample, policy: Policy) -> Change:
         [math.log(v) for v in pooled] if logarithmic else pooled,
         [math.log(v) for v in sample.now] if logarithmic else sample.now,
     )
-    prior = SESSION_DEVIATION * (1 if logarithmic else middle)
-    noise = _Noise(sample, prior, logarithmic=logarithmic)
+    noise = _Noise(sample.before, middle, logarithmic=logarithmic)
     repeats = policy.budget or len(sample.now)
     resolution, finds = noise.resolution(repeats, policy)
 
     def growth(shift: float) -> float:
-        return math.expm1(min(shift, 700.0)) * middle if logarithmic else shift
+        return math.expm1(min(shift, MOST_GROWTH)) * middle if logarithmic else shift
 
     share = default_tolerance(sample.metric) if sample.asked is None else sample.asked
     limits = {
@@ -128,20 +135,21 @@ def compare(sample: Sample, policy: Policy) -> Change:
 class _Noise:
     """What the baseline's samples say about an unchanged system, on the scale of comparison."""
 
-    def __init__(self, sample: Sample, prior: float, *, logarithmic: bool) -> None:
-        sessions = [
-            [math.log(v) if logarithmic else float(v) for v in session]
-            for session in sample.before
-            if session
-        ]
+    def __init__(
+        self, before: Sequence[Sequence[int]], middle: float, *, logarithmic: bool
+    ) -> None:
+        sessions = [[math.log(v) if logarithmic else float(v) for v in one] for one in before]
         self._pooled = [value for session in sessions for value in session]
-        deviation = statistics.session_deviation(sessions, prior)
-        self.between = deviation * math.sqrt(1 + 1 / len(sessions))
+        self._scale = statistics.scale(self._pooled)
+        prior = SESSION_DEVIATION * (1 if logarithmic else middle)
+        self.deviation = statistics.session_deviation(sessions, prior)
+        """Standard deviation between sessions."""
+        self.between = self.deviation * math.sqrt(1 + 1 / len(sessions))
         """Standard error of a shift that comes from sessions alone."""
 
     def resolution(self, repeats: int, policy: Policy) -> tuple[float, float]:
         """Return the shift told from none by so many repeats, and the shift found at most times."""
-        within = statistics.scale(self._pooled) * math.sqrt(1 / len(self._pooled) + 1 / repeats)
+        within = self._scale * math.sqrt(1 / len(self._pooled) + 1 / repeats)
         error = math.hypot(within, self.between)
         alarm, miss = Tails(policy.false_alarms / policy.comparisons, policy.misses).quantiles
         return alarm * error, (alarm + miss) * error
@@ -170,3 +178,32 @@ def too_few(sample: Sample, policy: Policy) -> str | None:
     needed = statistics.repeats_needed(before, tail)
     remedy = f"{needed} needed" if needed else "record the baseline with more"
     return f"{repeats} repeats beside {before} cannot decide; {remedy}"
+
+
+class Sharpness(Frozen, frozen=True):
+    """What a baseline's samples allow to be told of a time or a size, by number of repeats."""
+
+    resolution: float
+    """Smallest estimated growth told from none by the repeats asked about, as a share."""
+    needed: int | None
+    """Repeats that resolve the tolerance asked about; None where none do."""
+    deviation: float
+    """Between sessions, as a share."""
+
+
+def sharpness(
+    before: Sequence[Sequence[int]], tolerance: float, repeats: int, policy: Policy
+) -> Sharpness | None:
+    """Tell how sharply a magnitude can be gated; None where a sample is not above zero."""
+    pooled = [value for session in before for value in session]
+    if not pooled or min(pooled) <= 0:
+        return None
+    noise = _Noise(before, statistics.median(pooled), logarithmic=True)
+
+    def resolved(count: int) -> float:
+        return math.expm1(min(noise.resolution(count, policy)[0], MOST_GROWTH))
+
+    enough = (count for count in range(1, MOST_REPEATS + 1) if resolved(count) <= tolerance)
+    return Sharpness(
+        resolution=resolved(repeats), needed=next(enough, None), deviation=noise.deviation
+    )

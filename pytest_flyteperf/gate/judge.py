@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
+from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import environment as environments
 from pytest_flyteperf.gate import statistics
-from pytest_flyteperf.gate.compare import Sample, compare, too_few
+from pytest_flyteperf.gate.compare import Sample, compare, sharpness, too_few
 from pytest_flyteperf.gate.policy import Policy
 from pytest_flyteperf.gate.verdict import (
     CaseVerdict,
@@ -110,6 +111,33 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         return _with(verdict, Verdict.INCONCLUSIVE, reason, metrics, unknown)
     worst = min((m.verdict for m in gated), key=PRECEDENCE.index)
     return _with(verdict, worst, _case_reason(worst, gated), metrics, unknown)
+
+
+def check(policy: Policy, baseline: Baseline) -> None:
+    """Refuse a policy that asks for a tolerance which its budget cannot decide.
+
+    Raises:
+        UsageError: with the number of repeats that would.
+    """
+    for name, tolerance in policy.tolerances.items():
+        before = baseline.by_session(name)
+        repeats = policy.budget or baseline.sessions[-1].repeats
+        if METRICS[name].unit is Unit.COUNT or not before:
+            continue
+        found = sharpness(before, tolerance, repeats, policy)
+        if found is None or found.resolution <= tolerance:
+            continue
+        remedy = (
+            f"ask for {found.needed} repeats, or a larger tolerance"
+            if found.needed
+            else f"no number of repeats does, because sessions differ by "
+            f"{100 * found.deviation:.1f} %: record more sessions, or ask for a larger tolerance"
+        )
+        raise UsageError(
+            f"{baseline.case} ({baseline.size}): tolerance {100 * tolerance:.1f} % of "
+            f"{METRICS[name].title} cannot be decided with {repeats} repeats, which resolve "
+            f"{100 * found.resolution:.1f} %; {remedy}"
+        )
 
 
 def undecided(verdict: CaseVerdict | None) -> bool:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXACT_UP_TO: Final = 400
+EXACT_UP_TO: Final = 1600
 """Largest product of sample sizes whose null distribution is enumerated."""
 SCALE_POINTS: Final = 32
 """Quantiles of a sample that `scale` looks at: more change it by less than a per cent."""

@@ -9,8 +9,8 @@ import yaml
 
 MAX_DEPTH: Final = 24
 MAX_DIGITS: Final = 32
-_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
-_FLOAT: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]{1,3})?")
+_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT: Final = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+][0-9]{1,3})?")
 _CONSTANTS: Final = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -252,7 +252,12 @@ JSON = st.recursive(
 )
 
 
-@given(JSON)
+@given(JSON | st.from_regex(r"[-+]?[0-9.eE_+-]{1,8}", fullmatch=True))
+@example("12e34")
+@example("0E0")
+@example("08")
+@example("1_000")
+@example("2026-11-22")
 def test_written_yaml_reads_back_the_same(value):
     assert read_yaml(write_yaml(value)) == value
 

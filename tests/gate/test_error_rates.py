@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_flyteperf import gate
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate import Policy, Verdict
+from pytest_flyteperf.model import Size
+from tests.gate import error_rates
+from tests.gate.error_rates import CASES, Plan
+from tests.gate.gate_examples import HERE, MS, accepted, noisy, repeats
+
+BY_NAME = {noise.name: noise for noise in CASES}
+ROUNDS = 300
+
+
+@pytest.mark.parametrize("noise", CASES, ids=lambda noise: noise.name)
+def test_an_unchanged_case_passes_and_raises_no_alarm(noise):
+    rates = error_rates.rates(noise, Plan(1, 20, 20), ROUNDS, seed=1)
+
+    assert rates[Verdict.REGRESSED] == 0
+    assert rates[Verdict.PASS] >= 0.9
+
+
+def test_an_unchanged_portfolio_raises_no_alarm():
+    source = random.Random(2)  # noqa: S311
+    alarms = sum(
+        any(
+            error_rates.verdict(noise, Plan(2, 10, 10), source) is Verdict.REGRESSED
+            for noise in CASES
+            for _ in range(5)
+        )
+        for _ in range(100)
+    )
+
+    assert alarms == 0
+
+
+@pytest.mark.parametrize(
+    ("case", "plan", "effect"),
+    [
+        ("echo_chain", Plan(4, 80, 80), 1.15),
+        ("chain_of_ten", Plan(4, 20, 30), 1.20),
+        ("chain", Plan(4, 20, 20), 1.20),
+    ],
+)
+def test_a_change_beyond_resolution_is_found(case, plan, effect):
+    rates = error_rates.rates(BY_NAME[case], plan, ROUNDS, seed=3, effect=effect)
+
+    assert rates[Verdict.REGRESSED] >= 0.95
+
+
+def test_sessions_that_differ_more_than_assumed_raise_few_alarms():
+    plan = Plan(6, 20, 20, deviation=0.04)
+
+    rates = error_rates.rates(BY_NAME["chain"], plan, ROUNDS, seed=4)
+
+    assert rates[Verdict.REGRESSED] <= 0.01
+
+
+def test_half_the_resolution_is_not_called_a_regression():
+    rates = error_rates.rates(BY_NAME["echo_chain"], Plan(4, 40, 40), ROUNDS, 5, effect=1.05)
+
+    assert rates[Verdict.REGRESSED] <= 0.1
+
+
+def test_looking_early_costs_no_alarms_and_saves_repeats():
+    source = random.Random(6)  # noqa: S311
+    runs = [
+        error_rates.sequential(BY_NAME["echo_chain"], Plan(4, 40, 40), source)
+        for _ in range(ROUNDS)
+    ]
+
+    assert all(verdict is not Verdict.REGRESSED for verdict, _ in runs)
+    assert sum(verdict is Verdict.PASS for verdict, _ in runs) >= 0.9 * ROUNDS
+    assert sum(taken for _, taken in runs) < 0.85 * 40 * ROUNDS
+
+
+def test_a_large_regression_is_found_before_the_budget_is_spent():
+    source = random.Random(7)  # noqa: S311
+    runs = [
+        error_rates.sequential(BY_NAME["echo_chain"], Plan(4, 40, 40), source, effect=1.6)
+        for _ in range(100)
+    ]
+
+    assert {verdict for verdict, _ in runs} == {Verdict.REGRESSED}
+    assert max(taken for _, taken in runs) < 40
+
+
+def test_looks_stop_at_the_budget():
+    policy = Policy(budget=10)
+
+    assert [policy.more(n) for n in (0, 5, 7, 8, 10, 12)] == [5, 3, 1, 2, 0, 0]
+    assert Policy().more(0) == 0
+
+
+def test_early_looks_spend_little_of_the_chance():
+    policy = Policy(budget=40)
+    spent = [policy.tails(n).low for n in (20, 30, 40)]
+
+    assert spent[2] == pytest.approx(0.0001)
+    assert sum(spent) < 1.2 * 0.0001
+
+
+@given(st.integers(0, 10**6), st.integers(4, 30))
+def test_identical_samples_never_regress(seed, count):
+    values = noisy(seed, count, spread=0.3)
+
+    verdict = gate.judge(
+        "c", Size.DEFAULT, repeats(handle_ns=values), accepted([{"handle_ns": values}]), HERE
+    )
+
+    assert verdict.metrics[0].verdict is not Verdict.REGRESSED
+
+
+@given(st.integers(0, 10**6), st.integers(2, 1000), st.sampled_from([1.0, 1.05, 1.3]))
+def test_scaling_both_sides_changes_no_answer(seed, factor, effect):
+    before, now = noisy(seed, 12), [round(v * effect) for v in noisy(seed + 1, 10)]
+    policy = Policy(floors={"handle_ns": 0})
+
+    def answer(by):
+        verdict = gate.judge(
+            "c",
+            Size.DEFAULT,
+            repeats(handle_ns=[v * by for v in now]),
+            accepted([{"handle_ns": [v * by for v in before]}]),
+            HERE,
+            policy,
+        )
+        return verdict.metrics[0]
+
+    plain, scaled = answer(1), answer(factor)
+    assert plain.verdict is scaled.verdict
+    assert plain.ratio == pytest.approx(scaled.ratio)
+    assert plain.tolerance == pytest.approx(scaled.tolerance)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.floats(1.5, 10))
+def test_a_shift_beyond_what_is_found_regresses(seed, effect):
+    before, now = noisy(seed, 30, spread=0.1), noisy(seed + 1, 30, spread=0.1)
+
+    verdict = gate.judge(
+        "c",
+        Size.DEFAULT,
+        repeats(handle_ns=[round(v * effect) for v in now]),
+        accepted([{"handle_ns": before}]),
+        HERE,
+    )
+
+    assert verdict.metrics[0].finds < 0.5
+    assert verdict.verdict is Verdict.REGRESSED
+
+
+@given(
+    st.lists(st.integers(0, 10**12), min_size=1, max_size=20),
+    st.lists(st.integers(0, 10**12), min_size=1, max_size=20),
+)
+def test_any_samples_get_an_answer(before, now):
+    columns = {"handle_ns", "crd_writes"}
+    verdict = gate.judge(
+        "c",
+        Size.DEFAULT,
+        repeats(**dict.fromkeys(columns, now)),
+        accepted([dict.fromkeys(columns, before)]),
+        HERE,
+    )
+
+    for metric in verdict.metrics:
+        ends = [metric.low, metric.ratio, metric.high]
+        known = [end for end in ends if end is not None]
+        assert known == sorted(known)
+        assert metric.reason.isprintable()
+
+
+def test_more_repeats_resolve_more():
+    before = accepted([{"handle_ns": noisy(1, 20)}, {"handle_ns": noisy(2, 20)}])
+
+    def resolution(count):
+        now = repeats(handle_ns=noisy(3, count))
+        return gate.judge("c", Size.DEFAULT, now, before, HERE).metrics[0].resolution
+
+    assert resolution(40) < resolution(10) < resolution(5)
+
+
+def test_the_upper_bound_is_that_of_clopper_and_pearson():
+    # scipy 1.17.1: binomtest(k, n).proportion_ci(0.90, "exact").high
+    assert error_rates.upper_bound(0, 300) == pytest.approx(0.009936, abs=1e-5)
+    assert error_rates.upper_bound(3, 300) == pytest.approx(0.025641, abs=1e-5)
+
+
+def test_a_tolerance_below_the_resolution_is_refused_with_the_repeats_it_needs():
+    before = accepted([{"handle_ns": noisy(n, 20, spread=0.1)} for n in range(8)])
+
+    with pytest.raises(UsageError) as refused:
+        gate.check(Policy(tolerances={"handle_ns": 0.12}, budget=10), before)
+
+    assert str(refused.value) == (
+        "chain (default): tolerance 12.0 % of working cannot be decided with 10 repeats, "
+        "which resolve 15.6 %; ask for 23 repeats, or a larger tolerance"
+    )
+    gate.check(Policy(tolerances={"handle_ns": 0.20}, budget=10), before)
+    gate.check(Policy(budget=10), before)
+
+
+def test_a_tolerance_below_what_sessions_differ_by_is_refused():
+    before = accepted([{"handle_ns": noisy(1, 20, middle=500 * MS)}])
+
+    with pytest.raises(UsageError) as refused:
+        gate.check(Policy(tolerances={"handle_ns": 0.03}, budget=10), before)
+
+    assert str(refused.value).endswith(
+        "; no number of repeats does, because sessions differ by 1.5 %: record more sessions, "
+        "or ask for a larger tolerance"
+    )
