@@ -52,7 +52,7 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
         return Registered(identifier, 0)
     if not isinstance(entity, WorkflowBase | LaunchPlan):
         raise RegistrationError(
-            f"{entity!r}: neither a flytekit workflow nor a launch plan; give one of these"
+            f"{_name(entity)}: neither a flytekit workflow nor a launch plan; give one of these"
         )
     unversioned = _serialize(entity, deployment, NO_VERSION)
     version = "v" + _digest(unversioned)[: len(NO_VERSION) - 1]

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import grpc
 import msgspec
 
 from pytest_flyteperf.collect import (
@@ -275,10 +276,9 @@ class CaseRun:
         """End an execution that nobody waits for any more; the next run does what fails here."""
         self._progress(f"{self._spec.name}: aborting {name}")
         try:
-            collector.admin.terminate(name, "the run that started it was cut off")
-            collector.wait(name, mark, INTERRUPT_S, _unguarded)
-            names = _names(name, collector.admin.harvest(collector.admin.identifier(name)))
-            self._discard(collector, names)
+            if collector.admin.terminate(name, "the run that started it was cut off"):
+                collector.wait(name, mark, INTERRUPT_S, _unguarded)
+            self._discard(collector, _family(collector, name))
         except FlyteperfError as error:
             self._progress(f"{self._spec.name}: {name} is left for the next run to abort: {error}")
 
@@ -295,8 +295,9 @@ class CaseRun:
             self._progress(f"aborting {len(names)} executions that an earlier run left behind")
             for name in names:
                 collector.admin.terminate(name, "left behind by a run that was cut off")
-            collector.discard(names)
-        self._journal.clear()
+            self._discard(collector, [n for name in names for n in _family(collector, name)])
+        if not self._journal.open():
+            self._journal.clear()
 
     def _check_folders(self, warmups: int) -> None:
         numbers = range(self._repeats)
@@ -338,6 +339,16 @@ def run_case(  # noqa: PLR0913 - the door of the room
         lock=lock,
         control=control,
     )
+
+
+def _family(collector: Collector, name: str) -> list[str]:
+    """Names of an execution and of those it started; only its own if it was never created."""
+    try:
+        return _names(name, collector.admin.harvest(collector.admin.identifier(name)))
+    except AdminError as error:
+        if error.code is grpc.StatusCode.NOT_FOUND:
+            return [name]
+        raise
 
 
 def _names(name: str, harvest: Harvest) -> list[str]:

@@ -91,7 +91,7 @@ def test_the_reason_of_a_failure_is_its_last_line(server):
     message = "FlyteRuntimeException: USER:RuntimeError: error=planted failure"
     assert "planted failure" in error_message(server.executions[name])
     assert "\n" not in error_message(server.executions[name])
-    assert message.split(":")[0]
+    assert message.split(":", maxsplit=1)[0]
 
 
 def test_a_success_has_no_reason(server):

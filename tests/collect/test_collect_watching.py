@@ -6,7 +6,7 @@ import pytest
 from pytest_flyteperf.collect.watching import Received, Watcher, ended
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
-from tests.doubles.kube import PODS, WORKFLOWS, FakeKube, flyteworkflow, pod
+from tests.doubles.kube import PODS, FakeKube, flyteworkflow, pod
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ class TestWatcher:
             kube.put(PODS, pod("p", "e"))
             arrived(watcher, bell, 1)
 
-            assert [7.25] == [e.unix_s for e in watcher.since(0)]
+            assert [e.unix_s for e in watcher.since(0)] == [7.25]
 
     def test_does_not_show_what_was_there_before(self, kube, api, bell):
         kube.put(PODS, pod("old", "e"))
@@ -54,7 +54,7 @@ class TestWatcher:
             kube.put(PODS, pod("new", "e"))
 
             events = arrived(watcher, bell, 1)
-        assert ["new"] == [e["object"]["metadata"]["name"] for e in events]
+        assert [e["object"]["metadata"]["name"] for e in events] == ["new"]
 
     def test_resumes_without_loss_when_the_server_closes_the_watch(self, kube, api, bell):
         with Watcher(api, PODS, bell) as watcher:
@@ -65,7 +65,7 @@ class TestWatcher:
 
             events = arrived(watcher, bell, 2)
             gaps = watcher.gaps
-        assert ["first", "second"] == [e["object"]["metadata"]["name"] for e in events]
+        assert [e["object"]["metadata"]["name"] for e in events] == ["first", "second"]
         assert gaps == 0
 
     def test_counts_a_gap_when_its_version_is_compacted_away(self, kube, api, bell):
@@ -79,7 +79,7 @@ class TestWatcher:
 
             events = arrived(watcher, bell, 2)
             gaps = watcher.gaps
-        assert ["first", "second"] == [e["object"]["metadata"]["name"] for e in events]
+        assert [e["object"]["metadata"]["name"] for e in events] == ["first", "second"]
         assert gaps == 1
 
     def test_dropped_events_leave_positions_as_they_were(self, kube, api, bell):

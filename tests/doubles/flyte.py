@@ -88,7 +88,10 @@ class FakeFlyte:
             directory=str(directory),
             kubeconfig=str(self.kube.kubeconfig(self.folder)),
             store=ObjectStore(
-                endpoint="http://127.0.0.1:1", access_key="a", secret_key="s", bucket="my-s3-bucket"
+                endpoint="http://127.0.0.1:1",
+                access_key="a",
+                secret_key="s",  # noqa: S106 - nobody listens there
+                bucket="my-s3-bucket",
             ),
             distribution="double",
             blob_store="double",

@@ -18,14 +18,16 @@ class FakeKube:
         self.objects = {}
         self.events = []
         self.compacted = 0
-        self.token = "secret"
+        self.token = "secret"  # noqa: S105 - of a double
         self.requests = []
         self.forbidden = False
         self._changed = threading.Condition()
         self._epoch = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
 
     def __enter__(self):
         self._thread.start()
@@ -87,9 +89,10 @@ class FakeKube:
         self.events.append((path, line))
         self._changed.notify_all()
 
-    def _handler(kube):  # noqa: N805 - the inner class needs `self`
+    def _handler(kube):  # noqa: C901, N805 - the inner class needs `self`
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *_):
                 pass
