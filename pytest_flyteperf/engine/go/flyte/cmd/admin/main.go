@@ -37,12 +37,12 @@ const version = "v1.16.8"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	path := flag.String("config", "", "Flyte configuration file with a section `standin`")
 	flag.Parse()
 	if err := run(ctx, *path); err != nil {
 		fmt.Fprintln(os.Stderr, "flyteperf-admin:", err)
-		os.Exit(1) //nolint:gocritic // nothing is left to stop
+		os.Exit(1)
 	}
 }
 

@@ -157,7 +157,7 @@ func (s *Service) inherit(spec *admin.ExecutionSpec) error {
 func (s *Service) row(order crd.Order, aim target, spec *admin.ExecutionSpec, userInputsURI string) records.Execution {
 	created := timestamppb.New(s.now())
 	spec = proto.Clone(spec).(*admin.ExecutionSpec)
-	spec.Inputs = nil //nolint:staticcheck // SA1019: old clients send inputs here; they lie in the blob store
+	spec.Inputs = nil // old clients send inputs here; they lie in the blob store
 	spec.Metadata.SystemMetadata = &admin.SystemMetadata{
 		Namespace: s.settings.NamespaceOf(order.ID.GetProject(), order.ID.GetDomain()),
 	}

@@ -82,7 +82,7 @@ func role(request *admin.ExecutionSpec, plan *admin.LaunchPlanSpec) *admin.AuthR
 			KubernetesServiceAccount: plan.GetAuth().GetKubernetesServiceAccount(),
 		}
 	default:
-		return &admin.AuthRole{AssumableIamRole: plan.GetRole()} //nolint:staticcheck // SA1019: old launch plans say it here
+		return &admin.AuthRole{AssumableIamRole: plan.GetRole()}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/flyteorg/flyte/flyteidl/gen/pb-go/flyteidl/admin"
+	"github.com/flyteorg/flyte/flyteidl/gen/pb-go/flyteidl/core"
 
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/events"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/fault"
@@ -106,6 +107,7 @@ func (s *Service) TerminateExecution(ctx context.Context, request *admin.Executi
 		if err := events.Abort(record.Row.Closure.Value, request.GetCause()); err != nil {
 			return err
 		}
+		record.Row.AbortCause = request.GetCause()
 		return records.Executions.Update(tx, records.ExecutionKey(id), record)
 	})
 	if err != nil {
@@ -127,7 +129,11 @@ func Shorten(message string) string {
 
 func executionOf(record store.Record[records.Execution]) *admin.Execution {
 	row := record.Row
-	return &admin.Execution{Id: row.ID.Value, Spec: row.Spec.Value, Closure: row.Closure.Value}
+	closure := row.Closure.Value
+	if closure.GetPhase() == core.WorkflowExecution_ABORTED && closure.GetAbortMetadata() == nil {
+		closure.OutputResult = &admin.ExecutionClosure_AbortMetadata{AbortMetadata: &admin.AbortMetadata{Cause: row.AbortCause}}
+	}
+	return &admin.Execution{Id: row.ID.Value, Spec: row.Spec.Value, Closure: closure}
 }
 
 type execution = store.Record[records.Execution]
@@ -143,7 +149,7 @@ var columns = listing.Base(listing.Columns[records.Execution]{
 	"mode":              func(r execution) any { return int64(r.Row.Spec.Value.GetMetadata().GetMode()) },
 	"state":             func(r execution) any { return int64(r.Row.Closure.Value.GetStateChangeDetails().GetState()) },
 	"user":              func(r execution) any { return r.Row.Spec.Value.GetMetadata().GetPrincipal() },
-	"abort_cause":       func(r execution) any { return r.Row.Closure.Value.GetAbortMetadata().GetCause() },
+	"abort_cause":       func(r execution) any { return r.Row.AbortCause },
 	"error_kind": func(r execution) any {
 		return listing.Text(r.Row.Closure.Value.GetError() != nil, r.Row.Closure.Value.GetError().GetKind().String())
 	},

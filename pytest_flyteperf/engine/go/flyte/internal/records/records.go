@@ -46,7 +46,7 @@ type Project struct {
 	Project store.Message[admin.Project, *admin.Project]
 }
 
-// Execution is a workflow execution.
+// Execution is a workflow execution. AbortCause outlives the event that ends an aborted execution with an error.
 type Execution struct {
 	ID            store.Message[core.WorkflowExecutionIdentifier, *core.WorkflowExecutionIdentifier]
 	Spec          store.Message[admin.ExecutionSpec, *admin.ExecutionSpec]
@@ -54,6 +54,7 @@ type Execution struct {
 	InputsURI     string
 	UserInputsURI string
 	LaunchEntity  string
+	AbortCause    string
 }
 
 // NodeExecution is the execution of a node. ParentID is the unique id of the node it was started in, empty at the top.

@@ -12,6 +12,7 @@ import (
 	grpcprometheus "github.com/grpc-ecosystem/go-grpc-prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/flyteorg/flyte/flyteidl/gen/pb-go/flyteidl/datacatalog"
 	"github.com/flyteorg/flyte/flyteidl/gen/pb-go/flyteidl/service"
+	"github.com/flyteorg/flyte/flytestdlib/otelutils"
 )
 
 // grace is how long running calls may take to finish after a stop.
@@ -50,7 +52,10 @@ func Listen(ctx context.Context, address, metricsAddress string) (calls, metrics
 func Serve(ctx context.Context, calls, metrics net.Listener, services Services, eventDelay time.Duration) error {
 	grpcprometheus.EnableHandlingTimeHistogram(grpcprometheus.WithHistogramBuckets(latencyBuckets))
 	server := grpc.NewServer(
-		grpc.StatsHandler(otelgrpc.NewServerHandler()),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(
+			otelgrpc.WithTracerProvider(otelutils.GetTracerProvider(otelutils.AdminServerTracer)),
+			otelgrpc.WithPropagators(propagation.TraceContext{}),
+		)),
 		grpc.ChainUnaryInterceptor(grpcprometheus.UnaryServerInterceptor, neverUnknown, delayEvents(eventDelay)),
 	)
 	service.RegisterAdminServiceServer(server, services.Admin)
@@ -68,7 +73,12 @@ func Serve(ctx context.Context, calls, metrics net.Listener, services Services, 
 	scrapes := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return server.Serve(calls) })
+	group.Go(func() error {
+		if err := server.Serve(calls); !errors.Is(err, grpc.ErrServerStopped) {
+			return err
+		}
+		return nil
+	})
 	group.Go(func() error {
 		if err := scrapes.Serve(metrics); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("metrics: %w", err)
