@@ -177,6 +177,44 @@ def test_exit_functions_run_and_output_is_whole(run_task):
     ]
 
 
+def test_a_broken_configuration_fails_the_task_alone(run_task):
+    end, _, log = run_task("return a", FLYTE_SDK_LOGGING_LEVEL="loud")
+
+    assert end.exit_code == 1
+    assert log.endswith("invalid literal for int() with base 10: 'loud'\n")
+    assert run_task("return a")[0].exit_code == 0
+
+
+def test_a_killed_task_has_said_its_lines(run_task):
+    end, _, log = run_task("print('said'); import os; os.kill(os.getpid(), 9)")
+
+    assert end.exit_code == 137
+    assert "said" in log
+
+
+def test_an_exit_function_that_fails_changes_nothing(run_task):
+    end, _, log = run_task("import atexit; atexit.register(lambda: 1 / 0)\nreturn a")
+
+    assert end.exit_code == 0
+    assert "ZeroDivisionError" in log
+
+
+def test_output_that_cannot_be_written_shows_in_the_exit_code(run_task):
+    text = "import sys; sys.stdout = open('/dev/full', 'w'); sys.stdout.write('x')\nreturn a"
+
+    assert run_task(text)[0].exit_code == 120
+
+
+def test_folders_of_the_session_come_before_libraries_and_behind_pythonpath(run_task, tmp_path):
+    roots = tmp_path / "roots"
+    roots.write_text("/root/one\n/root/two\n")
+    text = f"import sys, json; json.dump(sys.path, open({str(tmp_path / 'seen')!r}, 'w'))\nreturn a"
+
+    run_task(text, FLYTEPERF_IMPORT_ROOTS=str(roots), PYTHONPATH="/given")
+
+    assert json.loads((tmp_path / "seen").read_text())[1:4] == ["/given", "/root/one", "/root/two"]
+
+
 def test_wrong_usage_exits_as_the_script_does(client):
     end, log = client.run("pyflyte-execute", "--no-such-option")
 

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import ctypes
 import importlib
-import logging
 import os
 import random
 import signal
@@ -40,6 +39,10 @@ REFUSED = 2
 """First byte of the report when there is no command to run; the message follows."""
 
 _REPORT_FD = 3
+_LOST = 70
+"""Exit code of a child that failed where only a fault of ours can make it (EX_SOFTWARE)."""
+_UNWRITTEN = 120
+"""CPython's exit code when its last output cannot be written."""
 _OOM_SCORE = b"500"
 """Tasks are killed for want of memory before the engine that measures them."""
 _PR_SET_PDEATHSIG = 1
@@ -62,19 +65,27 @@ def run(request: Start, server_pid: int, report: int, path: tuple[str, ...]) -> 
         path: `sys.path` of a fresh interpreter without script folder and PYTHONPATH.
     """
     try:
+        entry = _prepare(request, server_pid, report)
+        if entry is None:
+            _execute(request)
+        _report_start()
+        _finish(_call(entry, request, path))
+    finally:
+        # A child that fell through would go on as a second server.
+        os._exit(_LOST)
+
+
+def _prepare(request: Start, server_pid: int, report: int) -> str | None:
+    """Cut the ties with the server; gives flytekit's function for the command, if it has one."""
+    try:
         _detach(server_pid)
         _redirect(Path(request.log), report)
         os.chdir(request.cwd or ".")
-        if not request.argv:
-            _refuse("no command specified")
-        entry = ENTRY_POINTS.get(Path(request.argv[0]).name)
-        if entry is None:
-            _execute(request)
-        command = _entry_point(entry, request, path)
     except OSError as error:
         _refuse(f"{error.strerror}: {error.filename}")
-    _report_start()
-    _finish(_call(command))
+    if not request.argv:
+        _refuse("no command specified")
+    return ENTRY_POINTS.get(Path(request.argv[0]).name)
 
 
 def _detach(server_pid: int) -> None:
@@ -148,6 +159,8 @@ def _entry_point(name: str, request: Start, path: tuple[str, ...]) -> Callable[[
     main = sys.modules["__main__"]
     # What click calls the program, and multiprocessing's spawned children run.
     main.__package__, main.__spec__, main.__file__ = None, None, script
+    # Of a task that is killed, its log shall have every line.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # nobody replaced it
     importlib.invalidate_caches()
     random.seed()
     if numpy := sys.modules.get("numpy"):
@@ -173,10 +186,10 @@ def _import_roots(env: Mapping[str, str]) -> list[str]:
         return []
 
 
-def _call(command: Callable[[], object]) -> int:
-    """Exit code of a console script, which is `sys.exit(command())`."""
+def _call(entry: str, request: Start, path: tuple[str, ...]) -> int:
+    """Exit code of a console script, which is `sys.exit(function())`."""
     try:
-        sys.exit(command())  # type: ignore[arg-type] # whatever a console script returns
+        sys.exit(_entry_point(entry, request, path)())  # type: ignore[arg-type] # whatever a console script returns
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return (end.code or 0) & 0xFF
@@ -194,7 +207,10 @@ def _finish(code: int) -> NoReturn:
     """
     threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - as multiprocessing does
     atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
-    logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except Exception:  # noqa: BLE001 - the user may have put anything there
+            code = code or _UNWRITTEN
     os._exit(code)
