@@ -330,7 +330,7 @@ def _await_crd(cluster: Cluster, beat: Beat) -> None:
                 if error.status != 404:  # noqa: PLR2004 # HTTP: not made yet
                     raise
                 status = {}
-            conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+            conditions = {c["type"]: c["status"] for c in status.get("conditions") or ()}
             if conditions.get("Established") == "True":
                 return
             beat.tick("waiting for the FlyteWorkflow resource")
