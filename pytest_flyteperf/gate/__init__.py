@@ -3,13 +3,14 @@
 Pure but for the baseline files, which `BaselineStore` reads, and writes when asked.
 """
 
-from pytest_flyteperf.gate.baseline import Accepted, Baseline, Session, Tolerance, session
+from pytest_flyteperf.gate.baseline import Accepted, Anchor, Baseline, Session, Tolerance, session
 from pytest_flyteperf.gate.cause import Cause, explain
 from pytest_flyteperf.gate.judge import check, judge, undecided
 from pytest_flyteperf.gate.policy import DEFAULT_GATE, TIMER_GATE, Policy
 from pytest_flyteperf.gate.store import BaselineStore, Unused
 from pytest_flyteperf.gate.verdict import (
     CaseVerdict,
+    Drift,
     Kind,
     MetricVerdict,
     Provenance,
@@ -21,10 +22,12 @@ __all__ = [
     "DEFAULT_GATE",
     "TIMER_GATE",
     "Accepted",
+    "Anchor",
     "Baseline",
     "BaselineStore",
     "CaseVerdict",
     "Cause",
+    "Drift",
     "Kind",
     "MetricVerdict",
     "Policy",

@@ -26,6 +26,8 @@ SCHEMA: Final = 1
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_REPEATS: Final = 10_000
+MAX_SESSIONS: Final = 12
+"""Kept of a baseline; the deviation between sessions is known well enough by then."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -89,6 +91,15 @@ class Accepted(Frozen, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class Anchor(Frozen, frozen=True, forbid_unknown_fields=True):
+    """The first baseline of a case's form: what many small accepted changes are held against."""
+
+    recorded: str
+    commit: str | None
+    sessions: tuple[Session, ...]
+    """Samples alone."""
+
+
 class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
     """Accepted samples of a case and size in an environment."""
 
@@ -109,6 +120,8 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
     canaries: dict[str, float] = msgspec.field(default_factory=dict)
     """Reference figures of the machine, unit in the name, e.g. `api_write_ms`; shown, no key."""
     tolerances: dict[str, Tolerance] = msgspec.field(default_factory=dict)
+    anchor: Anchor | None = None
+    """None while this is the first one."""
     file: str | None = None
     """Where it was read; not stored."""
 
@@ -136,16 +149,63 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
 
     def by_session(self, metric: str) -> tuple[tuple[int, ...], ...]:
         """Known values of a metric, session by session; sessions without any are left out."""
-        return tuple(
-            known
-            for session in self.sessions
-            if (known := tuple(v for v in session.samples.get(metric, ()) if v is not None))
-        )
+        return known_values(self.sessions, metric)
 
     @property
     def repeats(self) -> int:
         """Number of repeats, over all sessions."""
         return sum(session.repeats for session in self.sessions)
+
+
+def known_values(sessions: Sequence[Session], metric: str) -> tuple[tuple[int, ...], ...]:
+    """Known values of a metric, session by session; sessions without any are left out."""
+    return tuple(
+        known
+        for session in sessions
+        if (known := tuple(v for v in session.samples.get(metric, ()) if v is not None))
+    )
+
+
+def joined(before: Baseline | None, accepted: Baseline) -> Baseline:
+    """Add what was just measured to a baseline, of which it is another session.
+
+    Sessions join only those of the same form of the case, subject and environment; a baseline of
+    another is replaced. The latest `MAX_SESSIONS` are kept.
+    """
+    if before is None or not _alike(before, accepted):
+        return accepted
+    new = {session.id for session in accepted.sessions}
+    kept = [session for session in before.sessions if session.id not in new]
+    return msgspec.structs.replace(accepted, sessions=(*kept, *accepted.sessions)[-MAX_SESSIONS:])
+
+
+def anchored(before: Baseline | None, accepted: Baseline) -> Baseline:
+    """Let a baseline remember the first of its form: the anchor of the one that it replaces.
+
+    Another form of the case, or another environment, begins anew.
+    """
+    if before is None or before.digest != accepted.digest:
+        return accepted
+    if before.environment != accepted.environment:
+        return accepted
+    first = before.anchor
+    if first is None and before.subject != accepted.subject:
+        first = Anchor(
+            recorded=before.recorded,
+            commit=before.commit,
+            sessions=tuple(Session(id=s.id, samples=s.samples) for s in before.sessions),
+        )
+    return msgspec.structs.replace(accepted, anchor=first)
+
+
+def _alike(before: Baseline, now: Baseline) -> bool:
+    return (before.case, before.size, before.digest, before.subject, before.environment) == (
+        now.case,
+        now.size,
+        now.digest,
+        now.subject,
+        now.environment,
+    )
 
 
 def session(name: str, measures: Sequence[Measures]) -> Session:
@@ -249,10 +309,18 @@ def _section(baseline: Baseline) -> dict[str, Any]:
         del section[name]
     for name in ("canaries", "tolerances"):
         section[name] = dict(sorted(section[name].items()))
-    sessions = section.pop("sessions")
-    for one in sessions:
-        for name in ("operations", "parts"):
-            if not one[name]:
-                del one[name]
-        one["samples"] = {n: list(v) for n, v in sorted(one["samples"].items())}
-    return {**section, "sessions": list(sessions)}
+    anchor = section.pop("anchor")
+    section["sessions"] = _plain_sessions(section.pop("sessions"))
+    if anchor is not None:
+        section["anchor"] = {**anchor, "sessions": _plain_sessions(anchor["sessions"])}
+    return section
+
+
+def _plain_sessions(sessions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sessions in stable order, without what they lack."""
+    plain = []
+    for session in sessions:
+        one = {name: value for name, value in session.items() if value}
+        one["samples"] = {n: list(v) for n, v in sorted(session["samples"].items())}
+        plain.append(one)
+    return plain

@@ -12,10 +12,12 @@ from msgspec import structs
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import environment as environments
 from pytest_flyteperf.gate import statistics
+from pytest_flyteperf.gate.baseline import known_values
 from pytest_flyteperf.gate.compare import Sample, compare, sharpness, too_few
 from pytest_flyteperf.gate.policy import Policy
 from pytest_flyteperf.gate.verdict import (
     CaseVerdict,
+    Drift,
     Kind,
     MetricVerdict,
     Provenance,
@@ -95,6 +97,8 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         baseline=None if baseline is None else _provenance(baseline),
     )
     metrics, unknown = _metrics(valid, baseline, environment, policy, digest)
+    if baseline is not None and digest in {None, baseline.digest}:
+        verdict = structs.replace(verdict, drift=_drift(metrics, valid, baseline, policy))
     if problems:
         return _with(verdict, Verdict.FAILED, problems[0], metrics, unknown)
     if len(invalid) > INVALID_SHARE * len(samples):
@@ -288,6 +292,43 @@ def _summary(values: Sequence[int]) -> Summary | None:
         most=max(values),
         repeats=len(values),
     )
+
+
+def _drift(
+    metrics: Sequence[MetricVerdict],
+    valid: Sequence[Measures],
+    baseline: Baseline,
+    policy: Policy,
+) -> tuple[Drift, ...]:
+    """Gated metrics that hold against the latest baseline and not against the first."""
+    if baseline.anchor is None:
+        return ()
+    drifted = []
+    for metric in metrics:
+        before = known_values(baseline.anchor.sessions, metric.metric)
+        now = _known(valid, metric.metric)
+        held = metric.gated and metric.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}
+        if not held or metric.kind is Kind.EXACT or not before or metric.ratio is None:
+            continue
+        known = METRICS[metric.metric]
+        asked, source = _tolerance(known, baseline, policy)
+        sample = Sample(
+            metric=known, kind=metric.kind, before=before, now=now, asked=asked, asked_by=source
+        )
+        change = compare(sample, policy)
+        ratio, low, high = (change.ratio(e) for e in (change.point, change.low, change.high))
+        if change.verdict is Verdict.REGRESSED and ratio and low and high:
+            drifted.append(
+                Drift(
+                    metric=metric.metric,
+                    ratio=ratio,
+                    low=low,
+                    high=high,
+                    since=baseline.anchor.recorded,
+                    commit=baseline.anchor.commit,
+                )
+            )
+    return tuple(drifted)
 
 
 def _exact(c: _Comparison, plain: MetricVerdict) -> MetricVerdict:

@@ -72,14 +72,23 @@ class BaselineStore:
             default=None,
         )
 
-    def put(self, accepted: Baseline) -> Path:
+    def put(self, accepted: Baseline, *, join: bool = False) -> Path:
         """Store a baseline, replacing that of its case, size and environment; others stay.
+
+        The first baseline of the case's form stays beside it as its anchor.
+
+        Args:
+            accepted: what was measured.
+            join: keep the sessions of the old one, if they are of the same subject.
 
         Raises:
             BaselineError: the file cannot be written; the old one is still there.
         """
         path = self.path(accepted.case, accepted.environment)
-        sections = {**self._read(path, accepted.case), accepted.size: accepted}
+        sections = self._read(path, accepted.case)
+        old = sections.get(accepted.size)
+        new = baseline.joined(old, accepted) if join else accepted
+        sections[accepted.size] = baseline.anchored(old, new)
         try:
             atomic.write_text(path, baseline.dumps(sections))
         except OSError as error:

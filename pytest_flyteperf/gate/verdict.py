@@ -89,6 +89,19 @@ class Provenance(Frozen, frozen=True):
     file: str | None
 
 
+class Drift(Frozen, frozen=True):
+    """A metric that left the first baseline behind, in steps that were each accepted."""
+
+    metric: str
+    ratio: float
+    """Now as a multiple of the anchor."""
+    low: float
+    high: float
+    since: str
+    """When the anchor was recorded."""
+    commit: str | None
+
+
 class CaseVerdict(Frozen, frozen=True):
     """The answer for one case in one size."""
 
@@ -106,6 +119,8 @@ class CaseVerdict(Frozen, frozen=True):
     invalid: tuple[str, ...] = ()
     """Why repeats were discarded, one clause each."""
     baseline: Provenance | None = None
+    drift: tuple[Drift, ...] = ()
+    """Shown as advice: the latest baseline decides."""
 
     def of(self, verdict: Verdict) -> tuple[MetricVerdict, ...]:
         """Gated metrics with this verdict."""

@@ -16,7 +16,7 @@ from pytest_flyteperf.report.text import Style, escaped, figure, percent, shorte
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_flyteperf.gate import CaseVerdict
+    from pytest_flyteperf.gate import CaseVerdict, Drift
     from pytest_flyteperf.model import Environment, Subject
 
 PLAIN: Final = Style(colour=False)
@@ -128,12 +128,21 @@ def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[
             lines.append(f"{name(verdict)}: {label}: {escaped(verdict.reason)}")
         advised = [m for m in verdict.metrics if not m.gated and m.verdict is Verdict.REGRESSED]
         lines += [f"{name(verdict)}: advice: {_clause(metric)}" for metric in advised]
+        lines += [f"{name(verdict)}: {_drift(drift)}" for drift in verdict.drift]
         if verdict.invalid:
             count = len(verdict.invalid)
             noun = "repeat" if count == 1 else "repeats"
             why = escaped(verdict.invalid[0])
             lines.append(f"{name(verdict)}: {count} invalid {noun} discarded: {why}")
     return tuple(lines)
+
+
+def _drift(drift: Drift) -> str:
+    at = "" if drift.commit is None else f" at {drift.commit[:12]}"
+    ends = ", ".join(percent(end).removesuffix(" %") for end in (drift.low, drift.high))
+    title = METRICS[drift.metric].title
+    first = escaped(f"the first baseline, {drift.since[:10]}{at}")
+    return f"drift: {title} {percent(drift.ratio)} [{ends}] since {first}, in accepted steps"
 
 
 def failure(  # noqa: PLR0913 (a block of text and what stands in it)

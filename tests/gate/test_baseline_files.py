@@ -413,3 +413,66 @@ def test_a_session_leaves_out_what_nothing_shows():
     assert list(measured.samples) == ["handle_ns", "pods"]
     assert measured.samples["pods"] == (5, None, 5)
     assert measured.repeats == 3
+
+
+def test_a_replaced_baseline_stays_as_the_anchor_of_all_that_follow(tmp_path):
+    kept = BaselineStore(tmp_path)
+    kept.put(CHAIN)
+    for step in range(3):
+        subject = structs.replace(RELEASE, digest=f"d{step}")
+        kept.put(structs.replace(CHAIN, subject=subject, recorded=f"2026-11-2{step + 1}T00:00:00Z"))
+
+    found = kept.find("chain", Size.DEFAULT, HERE)
+
+    assert found.recorded == "2026-11-23T00:00:00Z"
+    assert found.anchor.recorded == CHAIN.recorded
+    assert found.anchor.sessions == CHAIN.sessions
+
+
+def test_another_form_of_the_case_begins_a_new_anchor(tmp_path):
+    kept = BaselineStore(tmp_path)
+    kept.put(CHAIN)
+    kept.put(structs.replace(CHAIN, digest="d2", subject=structs.replace(RELEASE, digest="x")))
+
+    assert kept.find("chain", Size.DEFAULT, HERE).anchor is None
+
+
+def second(name, **given):
+    session = structs.replace(CHAIN.sessions[0], id=name)
+    return structs.replace(CHAIN, sessions=(session,), **given)
+
+
+def test_sessions_of_one_subject_join_when_asked(tmp_path):
+    kept = BaselineStore(tmp_path)
+    kept.put(CHAIN)
+    kept.put(second("s1"), join=True)
+
+    found = kept.find("chain", Size.DEFAULT, HERE)
+
+    assert [s.id for s in found.sessions] == ["s0", "s1"]
+    assert found.anchor is None
+    assert found.repeats == 6
+
+
+def test_sessions_do_not_join_unasked_or_across_subjects(tmp_path):
+    kept = BaselineStore(tmp_path)
+    other = structs.replace(RELEASE, digest="other")
+    kept.put(CHAIN)
+    kept.put(second("s1"))
+    alone = kept.find("chain", Size.DEFAULT, HERE)
+    kept.put(second("s2", subject=other), join=True)
+    across = kept.find("chain", Size.DEFAULT, HERE)
+
+    assert [s.id for s in alone.sessions] == ["s1"]
+    assert [s.id for s in across.sessions] == ["s2"]
+
+
+def test_only_the_latest_sessions_are_kept(tmp_path):
+    kept = BaselineStore(tmp_path)
+    for number in range(baseline.MAX_SESSIONS + 3):
+        kept.put(second(f"s{number}"), join=True)
+
+    found = kept.find("chain", Size.DEFAULT, HERE)
+
+    assert len(found.sessions) == baseline.MAX_SESSIONS
+    assert found.sessions[-1].id == f"s{baseline.MAX_SESSIONS + 2}"

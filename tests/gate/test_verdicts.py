@@ -336,3 +336,22 @@ def test_noise_of_two_sessions_gives_one_interval():
     result = judged(repeats(handle_ns=noisy(3, 20)), before)
 
     assert of(result, "handle_ns").baseline.repeats == 20
+
+
+def test_many_small_accepted_steps_are_seen_as_drift():
+    values = noisy(1, 30, spread=0.02)
+    anchor = gate.Anchor(
+        recorded="2026-01-10T00:00:00Z",
+        commit="abc",
+        sessions=accepted([{"handle_ns": values}]).sessions,
+    )
+    latest = accepted([{"handle_ns": scaled(values, 1.2)}], anchor=anchor)
+
+    still = judged(repeats(handle_ns=scaled(values, 1.21)), latest)
+    back = judged(repeats(handle_ns=values), latest)
+
+    assert still.verdict is Verdict.PASS
+    assert [d.metric for d in still.drift] == ["handle_ns"]
+    assert still.drift[0].ratio == pytest.approx(1.21)
+    assert still.drift[0].since == "2026-01-10T00:00:00Z"
+    assert back.drift == ()

@@ -209,3 +209,21 @@ def test_bytes_and_counts_have_their_own_figures():
     assert text.size(812) == "812 B"
     assert text.figure(12.5, METRICS["crd_writes"]) == "12.5"
     assert text.figure(None, METRICS["crd_writes"]) == "?"
+
+
+def test_drift_is_told_with_the_day_it_began():
+    drift = gate.Drift(
+        metric="handle_ns",
+        ratio=1.21,
+        low=1.15,
+        high=1.24,
+        since="2026-01-10T00:00:00Z",
+        commit="abc",
+    )
+
+    assert terminal.warnings([structs.replace(judged(), drift=(drift,))]) == (
+        (
+            "chain: drift: working +21.0 % [+15.0, +24.0] since the first baseline, "
+            "2026-01-10 at abc, in accepted steps"
+        ),
+    )
