@@ -396,7 +396,7 @@ def _check_keys(propeller: str, overrides: Document) -> None:
         )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
-        reason = reason.rpartition(f"{path}: ")[2]
+        reason = reason.rpartition(f"{path}: ")[2].rpartition("following error(s): ")[2]
         raise UsageError(f"{overrides.path}: FlytePropeller does not take it: {reason}")
 
 

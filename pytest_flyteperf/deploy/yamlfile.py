@@ -85,7 +85,7 @@ class _Reader:
                     token.start_mark.line, "anchors and aliases are not taken; repeat it"
                 )
         root = yaml.compose(self._text, yaml.SafeLoader)
-        if root is None:
+        if root is None or root.tag == _NULL:
             return {}
         if not isinstance(root, yaml.MappingNode):
             raise self._refuse(
@@ -96,6 +96,8 @@ class _Reader:
     def _value(self, node: yaml.Node, keys: tuple[str, ...] | None, depth: int) -> Value:
         if depth > MAX_DEPTH:
             raise self._refuse(node.start_mark.line, f"nested deeper than {MAX_DEPTH} levels")
+        if node.tag not in _TAGS:
+            raise self._refuse(node.start_mark.line, f"tag {node.tag} is not taken; remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, keys, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -134,4 +136,9 @@ class _Reader:
         return UsageError(f"{self._path}:{line + 1}: {why}")
 
 
-_MERGE = "tag:yaml.org,2002:merge"
+_CORE = "tag:yaml.org,2002:"
+_MERGE = f"{_CORE}merge"
+_NULL = f"{_CORE}null"
+_TAGS = {
+    f"{_CORE}{name}" for name in ("map", "seq", "str", "null", "bool", "int", "float", "timestamp")
+}

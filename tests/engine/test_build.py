@@ -162,7 +162,7 @@ class TestFailures:
         assert "\n" not in message
         return message
 
-    def test_no_go_at_all(self, go, root, monkeypatch):
+    def test_no_go_at_all(self, root, monkeypatch):
         monkeypatch.setattr(golang, "_candidates", lambda _: [])
 
         message = self.refused(root)
