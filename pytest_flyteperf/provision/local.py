@@ -48,25 +48,26 @@ def clusters_dir() -> Path:
 
 
 def cluster_name(tools_digest: str, project: Path) -> str:
-    """Name the cluster of an engine, this interpreter and environment, and a project folder.
+    """Name the cluster: `local-`, a digest of the place, `-`, one of the code.
 
-    The environment counts with the time of its last installation, our own sources with those of
-    their last edits: a fork server that has imported older ones is not found again.
+    The place is this environment and the project folder. The code is the engine, the interpreter,
+    the time of the environment's last installation and those of our own sources' last edits: a
+    fork server that has imported older ones is not found again.
     """
     package = Path(__file__).parents[1]
-    sources = sorted((package / "engine").rglob("*.py"))
-    identity = (
+    place = (sys.prefix, str(package), str(project.resolve()), str(clusters_dir()))
+    code = (
         tools_digest,
         os.path.realpath(sys.executable),
-        sys.prefix,
-        str(Path(sysconfig.get_path("purelib")).stat().st_mtime_ns),
         os.environ.get("PYTHONPATH", ""),
-        str(project.resolve()),
-        *(f"{path} {path.stat().st_mtime_ns}" for path in sources),
-        str(clusters_dir()),
+        str(Path(sysconfig.get_path("purelib")).stat().st_mtime_ns),
+        *(f"{file} {file.stat().st_mtime_ns}" for file in sorted(package.rglob("engine/**/*.py"))),
     )
-    digest = hashlib.sha256("\0".join(identity).encode())
-    return f"local-{digest.hexdigest()[:10]}"
+    return "-".join(("local", _digest(place), _digest(code)))
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
 def up(
@@ -92,7 +93,8 @@ def up(
                 reap(clusters_dir(), skip=(directory.name,))
             except ClusterError as error:
                 progress(f"left over from another cluster: {error}")
-            return launch.start(engine, project, directory, progress, keep=keep)
+            kept = _end_outdated(directory, progress)
+            return launch.start(engine, project, directory, progress, keep=keep or kept)
 
 
 def find(engine: Engine, project: Path) -> Cluster | None:
@@ -198,6 +200,29 @@ def _join(directory: Path, *, keep: bool) -> Cluster | None:
     except ClusterError:
         return None
     return cluster
+
+
+def _end_outdated(directory: Path, progress: Progress) -> bool:
+    """Stop kept clusters of the same place but other code; tell whether there was one.
+
+    One that a session still uses is left alone.
+    """
+    place, _, _ = directory.name.rpartition("-")
+    outdated = False
+    for other in clusters_dir().glob(f"{place}-*/"):
+        if other == directory:
+            continue
+        try:
+            with Control(str(layout_of(other).control)) as control:
+                status = control.status()
+        except ClusterError:
+            continue
+        if status.keep and not status.leases:
+            progress("stopping the cluster that was up: it runs older code")
+            with start_lock(other):
+                _remove(other)
+            outdated = True
+    return outdated
 
 
 def _remove(directory: Path) -> None:

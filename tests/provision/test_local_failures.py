@@ -174,7 +174,7 @@ def test_sockets_lie_elsewhere_if_the_path_is_too_long(engine, tmp_path, monkeyp
 def test_the_name_depends_on_engine_project_and_state(tmp_path, monkeypatch):
     name = local.cluster_name("a", tmp_path)
 
-    assert re.fullmatch(r"local-[0-9a-f]{10}", name)
+    assert re.fullmatch(r"local-[0-9a-f]{8}-[0-9a-f]{8}", name)
     assert name == local.cluster_name("a", tmp_path / "." / "x" / "..")
     assert name != local.cluster_name("b", tmp_path)
     assert name != local.cluster_name("a", tmp_path / "checkout")
