@@ -1,0 +1,39 @@
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from project import WORKFLOWS, Project
+
+from pytest_flyteperf.engine.build import ensure_engine
+from pytest_flyteperf.provision import local
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The engine's programs, built on first use."""
+    return ensure_engine()
+
+
+@pytest.fixture
+def project(engine, tmp_path, monkeypatch):  # noqa: ARG001 # built before the clock starts
+    """An empty project with a state folder of its own; what runs of it ends with the test."""
+    state = Path(tempfile.mkdtemp(prefix="fp-"))
+    monkeypatch.setenv("FLYTEPERF_STATE", str(state))
+    for name in [n for n in os.environ if n.startswith(("PYTEST_", "COV_"))]:
+        monkeypatch.delenv(name)
+    project = Project(tmp_path, state)
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("flows.py", WORKFLOWS)
+    yield project
+    project.stop()
+    for cluster in local.running():
+        local.down(cluster)
+    local.reap_dead()
+    assert project.processes() == []
+    shutil.rmtree(state)

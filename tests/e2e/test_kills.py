@@ -1,0 +1,83 @@
+"""Whatever is killed in mid-run: one clear line, finished repeats kept, nothing left running."""
+
+import signal
+
+import pytest
+from project import kill, until
+
+from pytest_flyteperf.provision import local
+
+pytestmark = pytest.mark.engine
+
+BENCHMARK = """
+    import pytest
+    from flows import echo_once
+
+    @pytest.mark.flyteperf(repeats=500, warmups=0)
+    def test_echo(flyteperf):
+        assert flyteperf(echo_once, a=3) == 3
+"""
+VICTIMS = (
+    "etcd",
+    "kube-apiserver",
+    "s3-gateway",
+    "admin",
+    "propeller",
+    "kubelet",
+    "forkserver",
+    "supervisor",
+)
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_killed_process_ends_the_run_with_its_name(project, victim):
+    project.write("test_it.py", BENCHMARK)
+    run = project.start_and_record()
+    kill(project.pid(victim))
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 1, output
+    (line,) = [x for x in output.splitlines() if x.startswith(f"echo: {victim}: ")]
+    assert "killed by SIGKILL" in line or victim == "supervisor"
+    assert "Traceback" not in output
+    assert "1 error" in output
+    assert project.recordings()
+    until(lambda: not project.processes())
+
+
+def test_a_killed_pytest_leaves_nothing_running_and_keeps_its_repeats(project):
+    project.write("test_it.py", BENCHMARK)
+    run = project.start_and_record()
+    run.kill()
+    run.communicate()
+
+    until(lambda: not project.processes())
+    assert project.recordings()
+
+
+def test_a_killed_supervisor_and_pytest_leave_nothing_after_the_next_start(project):
+    project.write("test_it.py", BENCHMARK)
+    run = project.start_and_record()
+    supervisor = project.pid("supervisor")
+    run.kill()
+    kill(supervisor)
+    run.communicate()
+    code, output = project.run("--flyteperf-repeats=1")
+
+    assert code == 0, output
+    until(lambda: not project.processes())
+    assert list((project.state / "clusters").glob("*/")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_unwinds(project, number):
+    project.write("test_it.py", BENCHMARK)
+    run = project.start_and_record()
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode != 0
+    assert "Traceback" not in output
+    assert project.recordings()
+    until(lambda: not project.processes())
+    assert local.running() == ()
