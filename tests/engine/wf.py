@@ -1,8 +1,11 @@
+"""The workflows of tests/data/recordings, in a module named as when they were recorded."""
+
 import os
 import time
 
 from flytekit import LaunchPlan, Resources, conditional, dynamic, map_task, task, workflow
 from flytekit.core.task import Echo
+from flytekit.exceptions.user import FlyteRecoverableException
 
 R = Resources(cpu="10m", mem="10Mi")
 
