@@ -50,8 +50,11 @@ TOOLS = {
 OURS = {"flyteperf-propeller": "./cmd/propeller", "flyteperf-admin": "./cmd/admin"}
 """Program to its Go package."""
 TOOLS_FREE_BYTES = 4 << 30
-"""Free space that building the tools asks for: Go's build cache grows by 2 to 3 GB."""
-FLYTE_FREE_BYTES = 1 << 30
+"""Free space that building the tools asks for: 2.5 GB go to Go's build cache, 0.8 to modules."""
+FLYTE_FREE_BYTES = 3 << 30
+"""Likewise, for the first build of a Flyte: 1.5 GB are modules."""
+AGAIN_FREE_BYTES = 1 << 30
+"""For a further one: two programs of 100 MB, and the few packages that differ."""
 _SUPPLIABLE = ("kube-apiserver", "etcd")
 _DIGITS = 16
 _FLYTEPROPELLER = "github.com/flyteorg/flyte/flytepropeller"
@@ -195,7 +198,8 @@ def _ensure_flyte(
     digest = _digest(sources.hexdigest(), told, go.shaping, flags)
 
     def make(folder: Path) -> None:
-        _check_room(root, go, FLYTE_FREE_BYTES)
+        first = not any(root.glob("flyte-*"))
+        _check_room(root, go, FLYTE_FREE_BYTES if first else AGAIN_FREE_BYTES)
         recipe = _Recipe(module=module, programs=OURS, flags=flags)
         if which == Release(version=pinned):
             _build(go, recipe, folder, progress)
@@ -234,12 +238,12 @@ def _build(go: Go, recipe: _Recipe, folder: Path, progress: Progress) -> None:
         )
 
     fetching = Beat(progress, "engine: fetching Go modules")
-    fetched = _Count(fetching, "go: downloading ", "{count:,} fetched, now {last}")
+    fetched = _Count(fetching, "go: downloading ", "{count:,} fetched, last {last}")
     most = len(run("list", "-deps", counted=fetched).splitlines())
 
     names = ", ".join(recipe.programs)
     building = Beat(progress, f"engine: building {names}")
-    compiled = _Count(building, "", f"{{count:,}} of at most {most:,} packages, now {{last}}")
+    compiled = _Count(building, "", f"{{count:,}} of at most {most:,} packages, last {{last}}")
     run("build", "-v", "-o", f"{folder}{os.sep}", counted=compiled)
 
     for name, package in recipe.programs.items():
