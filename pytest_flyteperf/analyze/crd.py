@@ -118,8 +118,9 @@ def name_of(record: WorkflowRecord) -> str:
 def first_seen(records: Iterable[WorkflowRecord], executions: frozenset[str]) -> dict[str, Seen]:
     """The first event of each of these executions' objects."""
     found: dict[str, Seen] = {}
-    for record in sorted(records, key=lambda record: record.received):
+    for record in records:
         name = name_of(record)
-        if name in executions and name not in found:
-            found[name] = Seen(seconds_ns(record.received), _WHOLE.decode(record.event.object))
+        received = seconds_ns(record.received)
+        if name in executions and (name not in found or received < found[name].received_ns):
+            found[name] = Seen(received, _WHOLE.decode(record.event.object))
     return found

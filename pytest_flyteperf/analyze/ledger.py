@@ -174,10 +174,9 @@ def settle(facts: Facts, start: int, end: int, timeline: Timeline | None) -> Led
     ledger.wall = end - start
     changes: list[tuple[int, int, Key]] = []
     for key, low, high in _keys(facts):
-        low, high = max(low, start), min(high, end)  # noqa: PLW2901
-        if low < high:
-            changes.append((low, 1, key))
-            changes.append((high, -1, key))
+        if low < high and low < end and high > start:
+            changes.append((max(start, low), 1, key))
+            changes.append((min(end, high), -1, key))
     changes.sort()
     active: dict[Key, int] = {}
     at = start
@@ -215,17 +214,12 @@ def _piece(  # noqa: PLR0913, PLR0917 -- a piece is what the sweep knows
 ) -> None:
     """Give one piece, in which no fact changes but handles, to its owners."""
     wall = end - start
-    without = min(
-        (key for key in active if key[0] < _CERTAIN),
-        default=(_CERTAIN, facts.rest_owner, facts.rest_detail),
-    )
-    _, owner, detail = without
-    certain, possible, point = (_container(active, rank) for rank in (_CERTAIN, _POSSIBLE, _POINT))
+    (_, owner, detail), certain, possible, point = _sides(facts, active)
     if owner is Owner.SUBNODES:
         ledger.only(owner, detail, wall)
         return
     if certain is not None:
-        ledger.only(Owner.USER, certain, wall)
+        ledger.only(Owner.USER, certain[2], wall)
         return
     worked = timeline.spent(start, end) if timeline else 0
     if owner is Owner.FLYTE and timeline is None and detail.startswith(WAITING):
@@ -234,18 +228,38 @@ def _piece(  # noqa: PLR0913, PLR0917 -- a piece is what the sweep knows
         ledger.only(Owner.FLYTE, WORKING, worked)
         ledger.only(owner, detail, wall - worked)
     elif point is not None:
-        ledger.likely(Owner.USER, point, wall)
+        ledger.likely(Owner.USER, point[2], wall)
         ledger.possible(Owner.FLYTE, WORKING, worked)
         ledger.possible(owner, detail, wall - worked)
         return
     else:
         ledger.likely(Owner.FLYTE, WORKING, worked)
         ledger.likely(owner, detail, wall - worked)
-        ledger.possible(Owner.USER, possible, wall)
+        ledger.possible(Owner.USER, possible[2], wall)
     if worked and timeline:
         ledger.work(timeline.by_kind(start, end))
 
 
-def _container(active: dict[Key, int], rank: int) -> str | None:
-    """What the time of the containers of a rank is; one that ran for the result comes first."""
-    return min((detail for number, _, detail in active if number == rank), default=None)
+def _sides(facts: Facts, active: dict[Key, int]) -> tuple[Key, Key | None, Key | None, Key | None]:
+    """Who owns a piece without containers; the container that surely, possibly, likely ran.
+
+    Of several the first by rank, then by name: a container that ran for the result comes before
+    one whose time was lost.
+    """
+    without: Key | None = None
+    certain: Key | None = None
+    possible: Key | None = None
+    point: Key | None = None
+    for key in active:
+        rank = key[0]
+        if rank < _CERTAIN:
+            without = key if without is None or key < without else without
+        elif rank == _CERTAIN:
+            certain = key if certain is None or key < certain else certain
+        elif rank == _POSSIBLE:
+            possible = key if possible is None or key < possible else possible
+        else:
+            point = key if point is None or key < point else point
+    if without is None:
+        without = (_CERTAIN, facts.rest_owner, facts.rest_detail)
+    return without, certain, possible, point

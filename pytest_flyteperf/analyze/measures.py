@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_flyteperf.analyze.documents import TaskExecutionDocument
     from pytest_flyteperf.analyze.ledger import Ledger
     from pytest_flyteperf.model import Cost
 
@@ -48,7 +47,7 @@ def analyze_recording(folder: str | Path) -> Measures:
     runs = _runs(recording, parts, family)
     run, children = runs[0], {child.name: child for child in runs[1:]}
     metrics: dict[str, int | None] = dict.fromkeys(METRICS)
-    metrics["attempts"] = count_attempts(task for part in parts for task in part.tasks)
+    metrics["attempts"] = count_attempts(runs)
     if pods is not None:
         metrics["pods"] = len(pods)
         metrics["pod_ns"] = container_ns(pods)
@@ -157,9 +156,11 @@ def _owned(whole: Ledger, *, traced: bool) -> dict[str, int | None]:
     }
 
 
-def count_attempts(tasks: Iterable[TaskExecutionDocument]) -> int:
+def count_attempts(runs: Iterable[Run]) -> int:
     """Attempts of tasks; each attempt of each sub-task of an array node counts, the array not."""
-    return sum(len(task.closure.metadata.external_resources) or 1 for task in tasks)
+    return sum(
+        attempt.count for run in runs for node in run.nodes.values() for attempt in node.attempts
+    )
 
 
 def container_ns(pods: Iterable[Pod]) -> int:

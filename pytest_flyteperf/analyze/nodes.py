@@ -53,6 +53,7 @@ class Attempt:
     """One task execution: an attempt of a task, or all of an array node."""
 
     __slots__ = (
+        "count",
         "created",
         "ended",
         "phase",
@@ -73,6 +74,8 @@ class Attempt:
         self.created = optional_ns(closure.created_at)
         self.updated = optional_ns(closure.updated_at)
         self.started, self.ended = _container_stamps(document)
+        self.count = len(metadata.external_resources) or 1
+        """Attempts of sub-tasks of an array node, else 1."""
         self.pods = tuple(r.external_id for r in metadata.external_resources if r.external_id) or (
             (metadata.generated_name,) if metadata.generated_name else ()
         )
@@ -173,9 +176,9 @@ class Run:
         try:
             self.created = optional_ns(closure.created_at)
             self.ended = optional_ns(closure.updated_at)
-            nodes = [Node(node, self.name) for node in recording.nodes]
+            nodes = [Node(node, self.name) for node in recording.nodes()]
             attempts = [
-                (task.id.node_execution_id.node_id, Attempt(task)) for task in recording.tasks
+                (task.id.node_execution_id.node_id, Attempt(task)) for task in recording.tasks()
             ]
         except ValueError as error:
             raise RecordingError(

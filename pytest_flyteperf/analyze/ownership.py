@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_flyteperf.analyze import evidence
 from pytest_flyteperf.analyze.ledger import Ledger, settle
 from pytest_flyteperf.analyze.nodes import Kind, by_time
-from pytest_flyteperf.analyze.path import Stretch, walk, windows
+from pytest_flyteperf.analyze.path import Part, Stretch, walk, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,27 +53,50 @@ def attribute(
         watch: the pods.
         timelines: when Propeller worked, by execution; an execution that is absent has no traces.
     """
-    whole = Ledger()
-    path: list[tuple[Stretch, Ledger]] = []
+    nodes: list[NodeTime] = []
+    owned: dict[tuple[str, str], Ledger] = {}
+    path = walk(run, runs)
     on_path: dict[tuple[str, str], int] = {}
-    for stretch in walk(run, runs):
-        timeline = timelines.get(stretch.run.name)
-        facts = evidence.of_stretch(stretch, watch, runs, timeline)
-        ledger = settle(facts, stretch.start, stretch.end, timeline)
-        whole.add(ledger)
-        path.append((stretch, ledger))
+    for stretch in path:
         if stretch.node is not None:
             key = stretch.run.name, stretch.node.id
             on_path[key] = on_path.get(key, 0) + stretch.end - stretch.start
-    nodes: list[NodeTime] = []
     for part in (run, *sorted(runs.values(), key=lambda other: other.name)):
         scheduling = scheduling_latencies(part)
         timeline = timelines.get(part.name)
         for node in sorted(part.nodes.values(), key=by_time):
+            key = part.name, node.id
             ledger = _own(node, part, runs, watch, timeline)
-            latency = scheduling.get(node.id)
-            nodes.append(NodeTime(node, ledger, latency, on_path.get((part.name, node.id), 0)))
-    return Attribution(whole, tuple(path), tuple(nodes))
+            owned[key] = ledger
+            nodes.append(NodeTime(node, ledger, scheduling.get(node.id), on_path.get(key, 0)))
+    whole = Ledger()
+    stretches: list[tuple[Stretch, Ledger]] = []
+    for stretch in path:
+        ledger = _stretch(stretch, runs, watch, timelines, owned)
+        whole.add(ledger)
+        stretches.append((stretch, ledger))
+    return Attribution(whole, tuple(stretches), tuple(nodes))
+
+
+def _stretch(
+    stretch: Stretch,
+    runs: dict[str, Run],
+    watch: Watch,
+    timelines: dict[str, Timeline],
+    owned: dict[tuple[str, str], Ledger],
+) -> Ledger:
+    """The ledger of a stretch: the node's own, where it is all of the node's time."""
+    node = stretch.node
+    if (
+        node is not None
+        and stretch.part is Part.NODE
+        and node.kind is not Kind.ARRAY
+        and (node.created, node.ended) == (stretch.start, stretch.end)
+    ):
+        return owned[stretch.run.name, node.id]
+    timeline = timelines.get(stretch.run.name)
+    facts = evidence.of_stretch(stretch, watch, runs, timeline)
+    return settle(facts, stretch.start, stretch.end, timeline)
 
 
 def _own(

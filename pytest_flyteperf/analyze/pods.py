@@ -74,10 +74,20 @@ class Pod(NamedTuple):
 class _Life:
     """What has been seen of one pod so far."""
 
-    __slots__ = ("bound", "created", "deleted", "finished", "last", "running", "terminated")
+    __slots__ = (
+        "bound",
+        "created",
+        "deleted",
+        "finished",
+        "last",
+        "last_received",
+        "running",
+        "terminated",
+    )
 
     def __init__(self, created: int) -> None:
         self.created = created
+        self.last_received = created
         self.bound: int | None = None
         self.running: int | None = None
         self.terminated: int | None = None
@@ -86,31 +96,41 @@ class _Life:
         self.last: PodDocument | None = None
 
     def see(self, pod: PodDocument, received: int, *, deleted: bool) -> None:
+        """Take one event; the order in which they are taken does not matter."""
         status = _primary(pod)
-        if self.bound is None and pod.spec.node:
-            self.bound = received
+        self.created = min(self.created, received)
+        if pod.spec.node:
+            self.bound = _earlier(self.bound, received)
         if status is not None:
-            if self.running is None and (status.state.running or status.state.terminated):
-                self.running = received
-            if self.terminated is None and status.state.terminated:
-                self.terminated = received
-                self.finished = pod
-        if deleted and self.deleted is None:
-            self.deleted = received
-        self.last = pod
+            if status.state.running or status.state.terminated:
+                self.running = _earlier(self.running, received)
+            if status.state.terminated:
+                self.terminated = _earlier(self.terminated, received)
+                if self.terminated == received:
+                    self.finished = pod
+        if deleted:
+            self.deleted = _earlier(self.deleted, received)
+        if received >= self.last_received:
+            self.last_received = received
+            self.last = pod
 
 
 def fold_pods(records: Iterable[PodRecord], executions: frozenset[str]) -> list[Pod]:
     """The pods that these executions own, in order of their first event."""
     lives: dict[str, _Life] = {}
-    for record in sorted(records, key=lambda record: record.received):
+    for record in records:
         pod = record.event.object
         if record.event.type == "BOOKMARK" or owner(pod) not in executions:
             continue
         received = seconds_ns(record.received)
         life = lives.setdefault(pod.metadata.uid or pod.metadata.name, _Life(received))
         life.see(pod, received, deleted=record.event.type == "DELETED")
-    return [_pod(life, life.finished or life.last) for life in lives.values() if life.last]
+    pods = [_pod(life, life.finished or life.last) for life in lives.values() if life.last]
+    return sorted(pods, key=lambda pod: (pod.created_ns, pod.name))
+
+
+def _earlier(known: int | None, received: int) -> int:
+    return received if known is None or received < known else known
 
 
 def owner(pod: PodDocument) -> str:

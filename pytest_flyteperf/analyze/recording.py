@@ -73,12 +73,10 @@ class Recording:
         """AdminService.GetExecution."""
         return self._required("execution.json", ExecutionDocument)
 
-    @cached_property
     def nodes(self) -> list[NodeExecutionDocument]:
         """AdminService.ListNodeExecutions, parents expanded."""
         return self._required("node_executions.json", list[NodeExecutionDocument])
 
-    @cached_property
     def tasks(self) -> list[TaskExecutionDocument]:
         """AdminService.ListTaskExecutions of every node."""
         return self._required("task_executions.json", list[TaskExecutionDocument])

@@ -185,8 +185,8 @@ def run(  # noqa: PLR0913
     )
     recording = SimpleNamespace(
         execution=execution,
-        nodes=list(nodes),
-        tasks=list(tasks),
+        nodes=lambda: list(nodes),
+        tasks=lambda: list(tasks),
         folder="made-up",
     )
     return Run(recording, seen)
