@@ -67,8 +67,13 @@ class Change(Frozen, frozen=True):
         """As per cent of the baseline; counts, and what grew from 0, in their own unit."""
         if math.isinf(growth):
             return "unbounded"
-        if self.metric.unit is Unit.COUNT or self.middle == 0:
+        if growth == 0 and self.middle == 0:
+            return "0"
+        if self.metric.unit is Unit.COUNT:
             return f"{growth:{sign}.3g}" if growth else "0"
+        if self.middle == 0:
+            unit, size = ("ms", 1e6) if self.metric.unit is Unit.NS else ("KiB", 1024)
+            return f"{growth / size:{sign}.3g} {unit}"
         return f"{100 * growth / self.middle:{sign}.1f} %"
 
 

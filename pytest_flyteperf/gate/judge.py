@@ -38,6 +38,9 @@ INVALID_SHARE: Final = 0.20
 AGREEMENT: Final = 0.8
 """Share of the baseline's repeats that agree on a count of a pod-free execution, if it is exact."""
 
+BLUNT: Final = 0.5
+"""Resolution beyond which holding a time means little: it is advice, unless it regressed."""
+
 PRECEDENCE: Final = (
     Verdict.FAILED,
     Verdict.INVALID,
@@ -391,6 +394,9 @@ def _statistical(
     )
     if (reason := too_few(sample, policy)) is not None:
         return _answer(shown, Verdict.INCONCLUSIVE, reason, gated=False)
+    blunt = c.kind is Kind.MAGNITUDE and (change.share(change.resolution) or 0) > BLUNT
+    if blunt and change.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}:
+        return _answer(shown, change.verdict, f"{change}, which holds little", gated=False)
     return _answer(shown, change.verdict, str(change))
 
 

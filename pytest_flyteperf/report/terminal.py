@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_flyteperf.gate import Kind, MetricVerdict, Verdict
+from pytest_flyteperf.gate import DEFAULT_GATE, Kind, MetricVerdict, Verdict
 from pytest_flyteperf.gate.environment import key
+from pytest_flyteperf.gate.judge import BLUNT
 from pytest_flyteperf.model import METRICS, Size
 from pytest_flyteperf.report import text
 from pytest_flyteperf.report.text import Style, escaped, figure, percent, shortened
@@ -128,6 +129,8 @@ def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[
             lines.append(f"{name(verdict)}: {label}: {escaped(verdict.reason)}")
         advised = [m for m in verdict.metrics if not m.gated and m.verdict is Verdict.REGRESSED]
         lines += [f"{name(verdict)}: advice: {_clause(metric)}" for metric in advised]
+        if blunt := _blunt(verdict):
+            lines.append(f"{name(verdict)}: {blunt}")
         lines += [f"{name(verdict)}: {_drift(drift)}" for drift in verdict.drift]
         if verdict.invalid:
             count = len(verdict.invalid)
@@ -135,6 +138,21 @@ def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[
             why = escaped(verdict.invalid[0])
             lines.append(f"{name(verdict)}: {count} invalid {noun} discarded: {why}")
     return tuple(lines)
+
+
+def _blunt(verdict: CaseVerdict) -> str:
+    """Times of the default gate that are advice here, because the repeats resolve too little."""
+    blunt = [
+        f"{METRICS[m.metric].title} to {100 * m.resolution:.0f} %"
+        for m in verdict.metrics
+        if not m.gated
+        and m.kind is Kind.MAGNITUDE
+        and m.metric in DEFAULT_GATE
+        and (m.resolution or 0) > BLUNT
+    ]
+    if not blunt or verdict.baseline is None:
+        return ""
+    return f"advice only: {verdict.repeats} repeats resolve {', '.join(blunt)}"
 
 
 def _drift(drift: Drift) -> str:

@@ -63,6 +63,8 @@ def shortened(text: str, columns: int) -> str:
 
 def duration(ns: float) -> str:
     """Three significant figures: `812 ns`, `41.2 ms`, `412 ms`, `4.80 s`, `2 min 05 s`."""
+    if ns == 0:
+        return "0 s"
     sign = "-" if ns < 0 else ""
     ns = abs(ns)
     if ns / 1e9 >= _LONGEST_SECONDS:

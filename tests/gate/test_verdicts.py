@@ -389,3 +389,34 @@ def test_many_small_accepted_steps_are_seen_as_drift():
     assert still.drift[0].ratio == pytest.approx(1.21)
     assert still.drift[0].since == "2026-01-10T00:00:00Z"
     assert back.drift == ()
+
+
+WILD = [x * MS for x in (600, 1900, 800, 1700, 700, 1500, 900, 1200, 1400, 1100)]
+
+
+def test_what_the_repeats_hardly_resolve_is_advice():
+    before = {"handle_ns": WILD, "pods": [5] * 10}
+
+    result = judged(repeats(**before), accepted([before]))
+
+    assert of(result, "handle_ns").resolution > 0.5
+    assert not of(result, "handle_ns").gated
+    assert of(result, "handle_ns").reason.endswith("(resolution), which holds little")
+    assert result.verdict is Verdict.PASS
+
+
+def test_what_the_repeats_hardly_resolve_still_fails_when_it_explodes():
+    before = {"handle_ns": WILD, "pods": [5] * 10}
+
+    result = judged(repeats(handle_ns=scaled(WILD, 9), pods=[5] * 10), accepted([before]))
+
+    assert result.verdict is Verdict.REGRESSED
+    assert of(result, "handle_ns").gated
+
+
+def test_growth_from_nothing_is_told_in_milliseconds():
+    nothing = {"user_ns": [0] * 8, "pods": [0] * 8}
+
+    result = judged(repeats(user_ns=[50 * MS] * 8, pods=[0] * 8), accepted([nothing]))
+
+    assert of(result, "user_ns").reason == "+50 ms [+50 ms, +50 ms] exceeds tolerance 10 ms (floor)"

@@ -171,7 +171,7 @@ def test_the_header_says_where_and_what():
 @pytest.mark.parametrize(
     ("ns", "shown"),
     [
-        (0, "0 ns"),
+        (0, "0 s"),
         (812, "812 ns"),
         (999.6, "1.00 µs"),
         (41_234, "41.2 µs"),
@@ -226,4 +226,14 @@ def test_drift_is_told_with_the_day_it_began():
             "chain: drift: working +21.0 % [+15.0, +24.0] since the first baseline, "
             "2026-01-10 at abc, in accepted steps"
         ),
+    )
+
+
+def test_times_that_the_repeats_hardly_resolve_are_named():
+    wild = [x * MS for x in (600, 1900, 800, 1700, 700, 1500, 900, 1200)]
+
+    verdict = judged(before=accepted([{**COLUMN, "handle_ns": wild}]), handle_ns=wild)
+
+    assert terminal.warnings([verdict]) == (
+        "chain: advice only: 8 repeats resolve working to 151 %",
     )
