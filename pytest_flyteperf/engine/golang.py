@@ -41,7 +41,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _NOT_FETCHED = re.compile(
     r"GOPROXY|reading https?://|dial tcp|no such host|i/o timeout|proxyconnect|unknown revision"
-    r"|TLS handshake|x509:|connection re(?:fused|set)|404 Not Found|410 Gone|invalid version"
+    r"|TLS handshake|x509:|connection re(?:fused|set)|404 Not Found|410 Gone"
     r"|checksum mismatch|missing go\.sum entry|unrecognized import path"
 )
 _COMPILE_ERROR = re.compile(r"^\S+\.go:\d+(?::\d+)?: ")
@@ -159,16 +159,16 @@ def explain(said: list[str], code: int, verb: str, go: Go, log: Path) -> str:
             f"go {verb}: the disk is full ({full}); free some space, or set FLYTEPERF_CACHE and "
             f"GOCACHE to a larger disk ({rest})"
         )
-    wrong = [line for line in lines if _COMPILE_ERROR.match(line)]
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        return f"go {verb}: does not compile: {wrong[0]}{more} ({rest})"
     missing = next((line for line in lines if _NOT_FETCHED.search(line)), None)
     if missing:
         return (
             f"go {verb}: a module cannot be fetched: {missing}; check the network and GOPROXY, "
             f"now {go.proxy} ({rest})"
         )
+    wrong = [line for line in lines if _COMPILE_ERROR.match(line)]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return f"go {verb}: does not compile: {wrong[0]}{more} ({rest})"
     end = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
     last = "; ".join(lines[-3:]) or "it said nothing"
     return f"go {verb}: {end}: {last} ({rest})"

@@ -209,8 +209,14 @@ class TestFailures:
         assert "undefined: nonsense" in log.read_text()
         assert left_over(root) == ["build.log"]
 
-    def test_a_module_that_cannot_be_fetched(self, go, root):
-        line = "go: example.org/x@v1.0.0: dial tcp: lookup proxy.example: no such host"
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "go: example.org/x@v1.0.0: dial tcp: lookup proxy.example: no such host",
+            "main.go:24:2: example.org/x@v1.0.9: reading https://proxy.example/x.zip: 403 Forbidden",
+        ],
+    )
+    def test_a_module_that_cannot_be_fetched(self, go, root, line):
         go.does(exit=1, said=[line])
 
         message = self.refused(root)
