@@ -19,6 +19,10 @@ from pytest_flyteperf.model import Deployment
 NO_VERSION = "v0000000000"
 """Stands for the version while its digest is computed; as long as a version."""
 
+SERIALIZATION_CONTEXT = "_F_SS_C"
+"""Variable in which flytekit hands image and version on to what a dynamic task compiles."""
+DIGEST_LENGTH = 16
+
 
 class Registered(NamedTuple):
     """A launch plan that can be executed."""
@@ -27,6 +31,8 @@ class Registered(NamedTuple):
     """`flyteidl.core.Identifier`."""
     created: int
     """How many entities had to be created for it; 0 if all were there."""
+    digest: str
+    """Of what the case runs, whatever image and release of flytekit run it."""
 
 
 def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  # noqa: ANN401
@@ -39,6 +45,7 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
         RegistrationError: it does not serialize or compile, or FlyteAdmin refused it; one line
             with the workflow's name and the reason.
     """
+    from flyteidl.core import identifier_pb2  # noqa: PLC0415
     from flytekit.core.launch_plan import LaunchPlan, ReferenceLaunchPlan  # noqa: PLC0415
     from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415
 
@@ -49,20 +56,22 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
                 f"{identifier.name}: FlyteAdmin has no launch plan {identifier.name} of version "
                 f"{identifier.version} in {identifier.project}/{identifier.domain}; register it"
             )
-        return Registered(identifier, 0)
+        return Registered(identifier, 0, identifier.version)
     if not isinstance(entity, WorkflowBase | LaunchPlan):
         raise RegistrationError(
             f"{_name(entity)}: neither a flytekit workflow nor a launch plan; give one of these"
         )
     unversioned = _serialize(entity, deployment, NO_VERSION)
+    digest = _digest([_essential(request) for request in unversioned])[:DIGEST_LENGTH]
     version = "v" + _digest(unversioned)[: len(NO_VERSION) - 1]
-    launch_plan = unversioned[-1].id
+    launch_plan = identifier_pb2.Identifier()
+    launch_plan.CopyFrom(unversioned[-1].id)
     launch_plan.version = version
     if _exists(admin, launch_plan):
-        return Registered(launch_plan, 0)
+        return Registered(launch_plan, 0, digest)
     requests = _serialize(entity, deployment, version)
     created = sum(_create(admin, entity.name, request) for request in requests)
-    return Registered(launch_plan, created)
+    return Registered(launch_plan, created, digest)
 
 
 def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]:  # noqa: ANN401
@@ -127,6 +136,24 @@ def _digest(requests: list[Any]) -> str:
         digest.update(type(request).__name__.encode())
         digest.update(request.SerializeToString(deterministic=True))
     return digest.hexdigest()
+
+
+def _essential(request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+    """Reduce a create request to what makes the case: another image or flytekit is the same."""
+    from flyteidl.admin import task_pb2  # noqa: PLC0415
+
+    if not isinstance(request, task_pb2.TaskCreateRequest):
+        return request
+    reduced = task_pb2.TaskCreateRequest()
+    reduced.CopyFrom(request)
+    template = reduced.spec.template
+    template.metadata.runtime.ClearField("version")
+    if template.HasField("container"):
+        template.container.ClearField("image")
+        kept = [pair for pair in template.container.env if pair.key != SERIALIZATION_CONTEXT]
+        del template.container.env[:]
+        template.container.env.extend(kept)
+    return reduced
 
 
 def _exists(admin: Admin, identifier: Any) -> bool:  # noqa: ANN401 - flyteidl has no types

@@ -120,7 +120,7 @@ class CaseRun:
     def _prepare(self, collector: Collector) -> Prepared:
         self._progress(f"{self._spec.name}: registering")
         registered = register(self._spec.entity, self._deployment, collector.admin)
-        self.digest = registered.launch_plan.version
+        self.digest = registered.digest
         inputs = to_literals(self._spec.entity, self._spec.inputs, self._deployment)
         return Prepared(registered.launch_plan, inputs)
 

@@ -88,7 +88,7 @@ def test_another_workflow_has_another_version(deployment, admin):
 def test_a_dynamic_workflow_has_the_same_version_again(deployment, admin):
     first = register(with_dynamic, deployment, admin)
 
-    assert register(with_dynamic, deployment, admin) == (first.launch_plan, 0)
+    assert register(with_dynamic, deployment, admin) == (first.launch_plan, 0, first.digest)
 
 
 def test_the_deployments_image_is_what_tasks_run_in(flyte, admin):
@@ -158,3 +158,25 @@ def test_two_workflows_of_one_name_keep_their_own_defaults(flyte, deployment, ad
             "a"
         ].default.scalar.primitive.integer
     assert plans == {1: 1, 2: 2}
+
+
+@pytest.mark.parametrize("entity", [single, with_dynamic])
+def test_another_image_is_another_version_of_the_same_case(flyte, deployment, admin, entity):
+    here = register(entity, deployment, admin)
+    there = register(entity, flyte.deployment(image="local/other:7"), admin)
+
+    assert here.launch_plan.version != there.launch_plan.version
+    assert here.digest == there.digest
+
+
+def test_another_flytekit_is_the_same_case(deployment, admin, monkeypatch):
+    here = register(single, deployment, admin)
+    monkeypatch.setattr("flytekit.__version__", "1.16.99")
+    there = register(single, deployment, admin)
+
+    assert here.launch_plan.version != there.launch_plan.version
+    assert here.digest == there.digest
+
+
+def test_another_workflow_is_another_case(deployment, admin):
+    assert len({register(w, deployment, admin).digest for w in (single, pair, with_sub)}) == 3
