@@ -33,6 +33,9 @@ from pytest_flyteperf.progress import Progress
 
 ABORT_S = 30.0
 """How long an aborted execution may take to end."""
+DEATH_S = 1.0
+"""How much later than a failed call the supervisor may tell that a process died."""
+DEATH_POLL_S = 0.02
 INTERRUPT_S = 3.0
 """The same when the user waits for the prompt; what is left is discarded by the next run."""
 
@@ -86,6 +89,7 @@ class CaseRun:
         self._control = control
         self._journal = ExecutionJournal(deployment.cluster.directory)
         self._repeats = plan.repeats
+        self._dead: ClusterError | None = None
         self.outputs: object = ABSENT
         """What the last successful execution returned; `ABSENT` before the first."""
         self.digest: str | None = None
@@ -190,7 +194,11 @@ class CaseRun:
                 problem=problem,
             )
             collected = collector.collect(submission, mark, end, folder, timed_out=timed_out)
-        except BaseException:
+        except BaseException as error:
+            dead = self._awaited_death() if isinstance(error, FlyteperfError) else None
+            if dead is not None:
+                # Nobody is left to abort it for us; the next run does.
+                raise dead from error
             self._abort(collector, name, mark)
             raise
         self._discard(collector, _names(name, collected.harvest))
@@ -309,9 +317,23 @@ class CaseRun:
                 )
 
     def _guard(self) -> None:
-        death = self._control.death() if self._control is not None else None
-        if death is not None:
-            raise ClusterError(f"{self._spec.name}: {death.describe()}")
+        dead = self._death()
+        if dead is not None:
+            raise dead
+
+    def _death(self) -> ClusterError | None:
+        if self._dead is None and self._control is not None:
+            death = self._control.death()
+            if death is not None:
+                self._dead = ClusterError(f"{self._spec.name}: {death.describe()}")
+        return self._dead
+
+    def _awaited_death(self) -> ClusterError | None:
+        """The death that explains an error: calls fail before the supervisor has told of it."""
+        deadline = time.monotonic() + DEATH_S
+        while (dead := self._death()) is None and time.monotonic() < deadline:
+            time.sleep(DEATH_POLL_S)
+        return dead
 
 
 def run_case(  # noqa: PLR0913 - the door of the room

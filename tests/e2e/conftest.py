@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from project import WORKFLOWS, Project
+from project import WORKFLOWS, Project, until
 
 from pytest_flyteperf.engine.build import ensure_engine
 from pytest_flyteperf.provision import local
@@ -34,6 +34,5 @@ def project(engine, tmp_path, monkeypatch):  # noqa: ARG001 # built before the c
     project.stop()
     for cluster in local.running():
         local.down(cluster)
-    local.reap_dead()
-    assert project.processes() == []
+    until(lambda: local.reap_dead() is not None and not project.processes())
     shutil.rmtree(state)
