@@ -87,6 +87,8 @@ class Sample(Frozen, frozen=True):
     asked: float | None
     """Growth that somebody accepts, as a share; None for the default."""
     asked_by: str
+    sessions: int = 1
+    """Of now: how many deployments its values come from."""
 
 
 def compare(sample: Sample, policy: Policy) -> Change:
@@ -99,7 +101,7 @@ def compare(sample: Sample, policy: Policy) -> Change:
         [math.log(v) for v in pooled] if logarithmic else pooled,
         [math.log(v) for v in sample.now] if logarithmic else sample.now,
     )
-    noise = _Noise(sample.before, middle, logarithmic=logarithmic)
+    noise = _Noise(sample.before, middle, sample.sessions, logarithmic=logarithmic)
     repeats = policy.budget or len(sample.now)
     resolution, finds = noise.resolution(repeats, policy)
 
@@ -141,7 +143,12 @@ class _Noise:
     """What the baseline's samples say about an unchanged system, on the scale of comparison."""
 
     def __init__(
-        self, before: Sequence[Sequence[int]], middle: float, *, logarithmic: bool
+        self,
+        before: Sequence[Sequence[int]],
+        middle: float,
+        sessions_now: int,
+        *,
+        logarithmic: bool,
     ) -> None:
         sessions = [[math.log(v) if logarithmic else float(v) for v in one] for one in before]
         self._pooled = [value for session in sessions for value in session]
@@ -149,7 +156,7 @@ class _Noise:
         prior = SESSION_DEVIATION * (1 if logarithmic else middle)
         self.deviation = statistics.session_deviation(sessions, prior)
         """Standard deviation between sessions."""
-        self.between = self.deviation * math.sqrt(1 + 1 / len(sessions))
+        self.between = self.deviation * math.sqrt(1 / sessions_now + 1 / len(sessions))
         """Standard error of a shift that comes from sessions alone."""
 
     def resolution(self, repeats: int, policy: Policy) -> tuple[float, float]:
@@ -203,7 +210,7 @@ def sharpness(
     pooled = [value for session in before for value in session]
     if not pooled or min(pooled) <= 0:
         return None
-    noise = _Noise(before, statistics.median(pooled), logarithmic=True)
+    noise = _Noise(before, statistics.median(pooled), 1, logarithmic=True)
 
     def resolved(count: int) -> float:
         return math.expm1(min(noise.resolution(count, policy)[0], MOST_GROWTH))

@@ -64,6 +64,8 @@ class _Comparison(Frozen, frozen=True):
     """Repeats of now in which nothing shows the metric."""
     kind: Kind
     gated: bool
+    sessions: int
+    """Of now."""
     incomparable: str | None
     """Why only exact counts, or nothing, may be compared."""
 
@@ -78,6 +80,7 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
     *,
     digest: str | None = None,
     problems: Sequence[str] = (),
+    sessions: int = 1,
 ) -> CaseVerdict:
     """Judge a case.
 
@@ -90,6 +93,7 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         policy: None for the default one.
         digest: of the case, to notice that the baseline is of another form of it.
         problems: why repeats failed, one clause each; any makes the case failed.
+        sessions: how many fresh deployments the samples come from, alike in number.
     """
     policy = policy or Policy()
     valid, invalid = _split(samples)
@@ -102,7 +106,7 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         invalid=invalid,
         baseline=None if baseline is None else _provenance(baseline),
     )
-    metrics, unknown = _metrics(valid, baseline, environment, policy, digest)
+    metrics, unknown = _metrics(valid, baseline, environment, policy, digest, sessions)
     if baseline is not None and digest in {None, baseline.digest}:
         verdict = structs.replace(verdict, drift=_drift(metrics, valid, baseline, policy))
     if problems:
@@ -201,12 +205,13 @@ def _provenance(baseline: Baseline) -> Provenance:
     )
 
 
-def _metrics(
+def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
     valid: Sequence[Measures],
     baseline: Baseline | None,
     environment: Environment,
     policy: Policy,
     digest: str | None,
+    sessions: int,
 ) -> tuple[tuple[MetricVerdict, ...], tuple[str, ...]]:
     """Verdicts of all metrics that either side shows, and the names of those that neither does."""
     verdicts, unknown = [], []
@@ -229,6 +234,7 @@ def _metrics(
             kind=kind,
             gated=policy.gates(metric, exact=kind is Kind.EXACT),
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
+            sessions=sessions,
         )
         verdicts.append(_metric(comparison, baseline, policy))
     return tuple(verdicts), tuple(unknown)
@@ -380,6 +386,7 @@ def _statistical(
         now=c.now,
         asked=asked,
         asked_by=source,
+        sessions=c.sessions,
     )
     change = compare(sample, policy)
     shown = structs.replace(

@@ -143,7 +143,7 @@ def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[
 def _blunt(verdict: CaseVerdict) -> str:
     """Times of the default gate that are advice here, because the repeats resolve too little."""
     blunt = [
-        f"{METRICS[m.metric].title} to {100 * m.resolution:.0f} %"
+        f"{METRICS[m.metric].title} to {100 * (m.resolution or 0):.0f} %"
         for m in verdict.metrics
         if not m.gated
         and m.kind is Kind.MAGNITUDE

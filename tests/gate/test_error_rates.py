@@ -217,3 +217,14 @@ def test_a_tolerance_below_what_sessions_differ_by_is_refused():
         "; no number of repeats does, because sessions differ by 1.5 %: record more sessions, "
         "or ask for a larger tolerance"
     )
+
+
+def test_blocks_on_fresh_deployments_resolve_more_than_one():
+    before = accepted([{"handle_ns": noisy(n, 10)} for n in range(4)])
+    now = repeats(handle_ns=noisy(9, 40))
+
+    def resolution(sessions):
+        verdict = gate.judge("c", Size.DEFAULT, now, before, HERE, sessions=sessions)
+        return verdict.metrics[0].resolution
+
+    assert resolution(4) < 0.8 * resolution(1)
