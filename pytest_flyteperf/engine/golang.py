@@ -175,9 +175,15 @@ def explain(said: list[str], code: int, verb: str, go: Go, log: Path) -> str:
 
 
 def _candidates(environ: Mapping[str, str]) -> list[str]:
-    """Programs to try, best first: PATH, then the wheel's own, then its script."""
-    beside = Path(sys.executable).parent / "go"
-    paths = [shutil.which("go", path=environ.get("PATH")), _wheel_go(), str(beside)]
+    """Programs to try, best first: PATH, then the wheel's own, then its script.
+
+    The script lies beside the interpreter, and on PATH when its environment is activated: that
+    must not change which Go is used, since another Go makes another engine.
+    """
+    beside = Path(sys.executable).parent
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    elsewhere = os.pathsep.join(folder for folder in folders if Path(folder) != beside)
+    paths = [shutil.which("go", path=elsewhere), _wheel_go(), str(beside / "go")]
     known = [path for path in paths if path is not None and Path(path).exists()]
     return list(dict.fromkeys(known))
 

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-PROGRAM = """#!{python}
+PROGRAM = """#!{python} -IS
 import json, os, signal, sys, time
 from pathlib import Path
 

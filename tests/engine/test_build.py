@@ -190,6 +190,17 @@ class TestFailures:
 
         assert ensure_engine(root=root).versions["go"] == "go1.27.3"
 
+    @pytest.mark.usefixtures("go")
+    def test_an_activated_environment_does_not_change_the_go(self, monkeypatch, tmp_path):
+        wheel = FakeGo(tmp_path / "environment")
+        wheel.has_version("go1.27.3")
+        monkeypatch.setattr(golang.sys, "executable", str(wheel.folder / "python"))
+        (wheel.folder / "python").symlink_to(sys.executable)
+        plain = golang.find_go("1.26.0")
+        monkeypatch.setenv("PATH", f"{wheel.folder}:{os.environ['PATH']}")
+
+        assert golang.find_go("1.26.0") == plain
+
     def test_a_source_that_does_not_compile(self, go, root):
         go.does(
             exit=1,
@@ -213,7 +224,7 @@ class TestFailures:
         "line",
         [
             "go: example.org/x@v1.0.0: dial tcp: lookup proxy.example: no such host",
-            "main.go:24:2: example.org/x@v1.0.9: reading https://proxy.example/x.zip: 403 Forbidden",
+            "main.go:24:2: example.org/x@v1.0.9: reading https://x.example/x.zip: 403 Forbidden",
         ],
     )
     def test_a_module_that_cannot_be_fetched(self, go, root, line):
