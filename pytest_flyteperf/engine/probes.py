@@ -57,7 +57,8 @@ async def _answers_200(probe: HttpProbe) -> bool:
     context = ssl.create_default_context(cafile=probe.ca) if url.scheme == "https" else None
     reader, writer = await asyncio.open_connection(url.hostname, url.port, ssl=context)
     try:
-        lines = [f"GET {url.path or '/'} HTTP/1.1", f"Host: {url.netloc}", "Connection: close"]
+        what = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        lines = [f"GET {what} HTTP/1.1", f"Host: {url.netloc}", "Connection: close"]
         if probe.token_file is not None:
             lines.append(f"Authorization: Bearer {_token(probe.token_file)}")
         writer.write("\r\n".join((*lines, "", "")).encode())

