@@ -195,7 +195,7 @@ class Cost(Frozen):
     """Own time: the operations of a repeat sum up to `handle_ns`, and no instant counts twice."""
 
 
-class Owned(Frozen):
+class Owned(Frozen, gc=False):
     """What one owner has of a stretch of time; low <= point <= high, points add up exactly."""
 
     owner: str
@@ -208,7 +208,7 @@ class Owned(Frozen):
     high_ns: int
 
 
-class PathStep(Frozen):
+class PathStep(Frozen, gc=False):
     """One stretch of the critical path; the stretches of an execution cover its wall clock."""
 
     start_ns: int
@@ -222,7 +222,7 @@ class PathStep(Frozen):
     owners: tuple[Owned, ...]
 
 
-class NodeMeasures(Frozen):
+class NodeMeasures(Frozen, gc=False):
     """One node execution's own ledger, from its first to its last event."""
 
     execution: str

@@ -9,17 +9,17 @@ from __future__ import annotations
 import msgspec
 
 
-class _Document(msgspec.Struct, frozen=True):
+class _Document(msgspec.Struct, frozen=True, gc=False):
     """Part of a document: unknown fields are skipped."""
 
 
-class Identifier(_Document, frozen=True):
+class Identifier(_Document, frozen=True, gc=False):
     """Project, domain and name of an execution."""
 
     name: str = ""
 
 
-class ExecutionClosure(_Document, frozen=True):
+class ExecutionClosure(_Document, frozen=True, gc=False):
     """`flyteidl.admin.ExecutionClosure`."""
 
     phase: str = "UNDEFINED"
@@ -29,13 +29,13 @@ class ExecutionClosure(_Document, frozen=True):
     duration: str | None = None
 
 
-class ExecutionSpec(_Document, frozen=True):
+class ExecutionSpec(_Document, frozen=True, gc=False):
     """`flyteidl.admin.ExecutionSpec`."""
 
     max_parallelism: int = 0
 
 
-class ExecutionDocument(_Document, frozen=True):
+class ExecutionDocument(_Document, frozen=True, gc=False):
     """`flyteidl.admin.Execution`."""
 
     id: Identifier
@@ -43,26 +43,26 @@ class ExecutionDocument(_Document, frozen=True):
     spec: ExecutionSpec = ExecutionSpec()
 
 
-class NodeExecutionId(_Document, frozen=True):
+class NodeExecutionId(_Document, frozen=True, gc=False):
     """`flyteidl.core.NodeExecutionIdentifier`."""
 
     node_id: str
     execution_id: Identifier = Identifier()
 
 
-class WorkflowNodeMetadata(_Document, frozen=True):
+class WorkflowNodeMetadata(_Document, frozen=True, gc=False):
     """Which execution a launch plan node started."""
 
     execution_id: Identifier = msgspec.field(name="executionId", default=Identifier())
 
 
-class TaskNodeMetadata(_Document, frozen=True):
+class TaskNodeMetadata(_Document, frozen=True, gc=False):
     """Cache status of a task node."""
 
     cache_status: str = "CACHE_DISABLED"
 
 
-class NodeExecutionClosure(_Document, frozen=True):
+class NodeExecutionClosure(_Document, frozen=True, gc=False):
     """`flyteidl.admin.NodeExecutionClosure`."""
 
     phase: str = "UNDEFINED"
@@ -74,7 +74,7 @@ class NodeExecutionClosure(_Document, frozen=True):
     task_node_metadata: TaskNodeMetadata | None = None
 
 
-class NodeExecutionMetaData(_Document, frozen=True):
+class NodeExecutionMetaData(_Document, frozen=True, gc=False):
     """`flyteidl.admin.NodeExecutionMetaData`."""
 
     spec_node_id: str = ""
@@ -84,7 +84,7 @@ class NodeExecutionMetaData(_Document, frozen=True):
     is_array: bool = False
 
 
-class NodeExecutionDocument(_Document, frozen=True):
+class NodeExecutionDocument(_Document, frozen=True, gc=False):
     """`flyteidl.admin.NodeExecution`."""
 
     id: NodeExecutionId
@@ -92,7 +92,7 @@ class NodeExecutionDocument(_Document, frozen=True):
     metadata: NodeExecutionMetaData = NodeExecutionMetaData()
 
 
-class ExternalResource(_Document, frozen=True):
+class ExternalResource(_Document, frozen=True, gc=False):
     """One attempt of one sub-task of an array node."""
 
     external_id: str = ""
@@ -101,7 +101,7 @@ class ExternalResource(_Document, frozen=True):
     phase: str = "UNDEFINED"
 
 
-class TaskExecutionMetadata(_Document, frozen=True):
+class TaskExecutionMetadata(_Document, frozen=True, gc=False):
     """`flyteidl.event.TaskExecutionMetadata`."""
 
     generated_name: str = ""
@@ -109,14 +109,14 @@ class TaskExecutionMetadata(_Document, frozen=True):
     external_resources: tuple[ExternalResource, ...] = ()
 
 
-class Reason(_Document, frozen=True):
+class Reason(_Document, frozen=True, gc=False):
     """One entry of a task execution's history."""
 
     occurred_at: str | None = None
     message: str = ""
 
 
-class TaskExecutionClosure(_Document, frozen=True):
+class TaskExecutionClosure(_Document, frozen=True, gc=False):
     """`flyteidl.admin.TaskExecutionClosure`."""
 
     phase: str = "UNDEFINED"
@@ -129,21 +129,21 @@ class TaskExecutionClosure(_Document, frozen=True):
     reasons: tuple[Reason, ...] = ()
 
 
-class TaskExecutionId(_Document, frozen=True):
+class TaskExecutionId(_Document, frozen=True, gc=False):
     """`flyteidl.core.TaskExecutionIdentifier`."""
 
     node_execution_id: NodeExecutionId
     retry_attempt: int = 0
 
 
-class TaskExecutionDocument(_Document, frozen=True):
+class TaskExecutionDocument(_Document, frozen=True, gc=False):
     """`flyteidl.admin.TaskExecution`."""
 
     id: TaskExecutionId
     closure: TaskExecutionClosure = TaskExecutionClosure()
 
 
-class OwnerReference(_Document, frozen=True):
+class OwnerReference(_Document, frozen=True, gc=False):
     """Who owns a Kubernetes object."""
 
     kind: str = ""
@@ -151,7 +151,7 @@ class OwnerReference(_Document, frozen=True):
     controller: bool = False
 
 
-class ObjectMeta(_Document, frozen=True):
+class ObjectMeta(_Document, frozen=True, gc=False):
     """Kubernetes' `metadata`."""
 
     name: str = ""
@@ -163,13 +163,13 @@ class ObjectMeta(_Document, frozen=True):
     owners: tuple[OwnerReference, ...] = msgspec.field(name="ownerReferences", default=())
 
 
-class ContainerRunning(_Document, frozen=True):
+class ContainerRunning(_Document, frozen=True, gc=False):
     """A container's `state.running`."""
 
     started_at: str | None = msgspec.field(name="startedAt", default=None)
 
 
-class ContainerTerminated(_Document, frozen=True):
+class ContainerTerminated(_Document, frozen=True, gc=False):
     """A container's `state.terminated`."""
 
     exit_code: int = msgspec.field(name="exitCode", default=0)
@@ -178,34 +178,34 @@ class ContainerTerminated(_Document, frozen=True):
     finished_at: str | None = msgspec.field(name="finishedAt", default=None)
 
 
-class ContainerState(_Document, frozen=True):
+class ContainerState(_Document, frozen=True, gc=False):
     """A container's `state`."""
 
     running: ContainerRunning | None = None
     terminated: ContainerTerminated | None = None
 
 
-class ContainerStatus(_Document, frozen=True):
+class ContainerStatus(_Document, frozen=True, gc=False):
     """One entry of a pod's `containerStatuses`."""
 
     name: str = ""
     state: ContainerState = ContainerState()
 
 
-class PodStatus(_Document, frozen=True):
+class PodStatus(_Document, frozen=True, gc=False):
     """A pod's `status`."""
 
     phase: str = ""
     containers: tuple[ContainerStatus, ...] = msgspec.field(name="containerStatuses", default=())
 
 
-class PodSpec(_Document, frozen=True):
+class PodSpec(_Document, frozen=True, gc=False):
     """A pod's `spec`."""
 
     node: str | None = msgspec.field(name="nodeName", default=None)
 
 
-class PodDocument(_Document, frozen=True):
+class PodDocument(_Document, frozen=True, gc=False):
     """A Kubernetes pod."""
 
     metadata: ObjectMeta = ObjectMeta()
@@ -213,41 +213,41 @@ class PodDocument(_Document, frozen=True):
     status: PodStatus = PodStatus()
 
 
-class PodEvent(_Document, frozen=True):
+class PodEvent(_Document, frozen=True, gc=False):
     """One watch event of a pod."""
 
     type: str
     object: PodDocument
 
 
-class PodRecord(_Document, frozen=True):
+class PodRecord(_Document, frozen=True, gc=False):
     """One line of pods.jsonl."""
 
     received: float
     event: PodEvent
 
 
-class WorkflowMeta(_Document, frozen=True):
+class WorkflowMeta(_Document, frozen=True, gc=False):
     """Name and revision of a FlyteWorkflow."""
 
     metadata: ObjectMeta = ObjectMeta()
 
 
-class WorkflowEvent(_Document, frozen=True):
+class WorkflowEvent(_Document, frozen=True, gc=False):
     """One watch event of a FlyteWorkflow, its object undecoded."""
 
     type: str
     object: msgspec.Raw
 
 
-class WorkflowRecord(_Document, frozen=True):
+class WorkflowRecord(_Document, frozen=True, gc=False):
     """One line of flyteworkflows.jsonl."""
 
     received: float
     event: WorkflowEvent
 
 
-class RecordingDocument(_Document, frozen=True):
+class RecordingDocument(_Document, frozen=True, gc=False):
     """recording.json: what the recorder knew."""
 
     case: str = ""

@@ -16,8 +16,7 @@ the piece may belong to the container or to whoever owns it without the containe
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,17 +25,17 @@ if TYPE_CHECKING:
     from pytest_flyteperf.analyze.timeline import Timeline
 
 
-class Owner(StrEnum):
-    """Who may own an instant."""
+class Owner:
+    """Who may own an instant: plain strings, because ledgers of many nodes hash them often."""
 
-    USER = "user"
-    FLYTE = "flyte"
-    KUBERNETES = "kubernetes"
-    EXTERNAL = "external"
-    HELD = "held"
-    BACKOFF = "backoff"
-    UNKNOWN = "unknown"
-    SUBNODES = "subnodes"
+    USER: Final = "user"
+    FLYTE: Final = "flyte"
+    KUBERNETES: Final = "kubernetes"
+    EXTERNAL: Final = "external"
+    HELD: Final = "held"
+    BACKOFF: Final = "backoff"
+    UNKNOWN: Final = "unknown"
+    SUBNODES: Final = "subnodes"
 
 
 WORKING = "working"
@@ -51,7 +50,7 @@ class Layer(NamedTuple):
 
     start: int
     end: int
-    owner: Owner
+    owner: str
     detail: str
 
 
@@ -68,7 +67,7 @@ class Facts(NamedTuple):
 
     containers: tuple[Container, ...] = ()
     layers: tuple[Layer, ...] = ()
-    rest_owner: Owner = Owner.UNKNOWN
+    rest_owner: str = Owner.UNKNOWN
     """Who owns what no fact covers."""
     rest_detail: str = ""
 
@@ -102,17 +101,17 @@ class Ledger:
     """Owned time by owner and detail, and what Propeller worked on."""
 
     def __init__(self) -> None:
-        self.shares: dict[tuple[Owner, str], Share] = {}
+        self.shares: dict[tuple[str, str], Share] = {}
         self.working: dict[str, int] = {}
         self.wall = 0
 
-    def _share(self, owner: Owner, detail: str) -> Share:
+    def _share(self, owner: str, detail: str) -> Share:
         share = self.shares.get((owner, detail))
         if share is None:
             share = self.shares[owner, detail] = Share()
         return share
 
-    def only(self, owner: Owner, detail: str, spent: int) -> None:
+    def only(self, owner: str, detail: str, spent: int) -> None:
         """Give time to the one owner that it can have."""
         if spent:
             share = self._share(owner, detail)
@@ -120,14 +119,14 @@ class Ledger:
             share.low += spent
             share.high += spent
 
-    def likely(self, owner: Owner, detail: str, spent: int) -> None:
+    def likely(self, owner: str, detail: str, spent: int) -> None:
         """Give time to its likelier owner."""
         if spent:
             share = self._share(owner, detail)
             share.point += spent
             share.high += spent
 
-    def possible(self, owner: Owner, detail: str, spent: int) -> None:
+    def possible(self, owner: str, detail: str, spent: int) -> None:
         """Note that another owner may have had this time."""
         if spent:
             self._share(owner, detail).high += spent
@@ -147,16 +146,16 @@ class Ledger:
             mine.high += share.high
         self.work(other.working)
 
-    def point(self, owner: Owner, *details: str) -> int:
+    def point(self, owner: str, *details: str) -> int:
         """An owner's point, over all details or over these."""
         return sum(
             share.point
             for (who, detail), share in self.shares.items()
-            if who is owner and (not details or detail in details)
+            if who == owner and (not details or detail in details)
         )
 
 
-Key = tuple[int, Owner, str]
+Key = tuple[int, str, str]
 
 
 def settle(facts: Facts, start: int, end: int, timeline: Timeline | None) -> Ledger:
@@ -215,14 +214,14 @@ def _piece(  # noqa: PLR0913, PLR0917 -- a piece is what the sweep knows
     """Give one piece, in which no fact changes but handles, to its owners."""
     wall = end - start
     (_, owner, detail), certain, possible, point = _sides(facts, active)
-    if owner is Owner.SUBNODES:
+    if owner == Owner.SUBNODES:
         ledger.only(owner, detail, wall)
         return
     if certain is not None:
         ledger.only(Owner.USER, certain[2], wall)
         return
     worked = timeline.spent(start, end) if timeline else 0
-    if owner is Owner.FLYTE and timeline is None and detail.startswith(WAITING):
+    if owner == Owner.FLYTE and timeline is None and detail.startswith(WAITING):
         detail = UNDIVIDED
     if possible is None:
         ledger.only(Owner.FLYTE, WORKING, worked)

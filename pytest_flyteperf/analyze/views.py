@@ -30,7 +30,7 @@ def ownership_of(run: Run, attribution: Attribution) -> Ownership:
 def _owners(ledger: Ledger) -> tuple[Owned, ...]:
     return tuple(
         Owned(
-            owner=owner.value,
+            owner=owner,
             detail=detail,
             point_ns=share.point,
             low_ns=share.low,

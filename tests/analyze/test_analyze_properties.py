@@ -95,5 +95,5 @@ def test_without_any_trace_nothing_of_flytes_is_divided(example):
 
     _, attribution = attributed(example)
 
-    details = {detail for owner, detail in attribution.whole.shares if owner is Owner.FLYTE}
+    details = {detail for owner, detail in attribution.whole.shares if owner == Owner.FLYTE}
     assert details <= {"working or waiting", "admission"}

@@ -1,0 +1,174 @@
+"""Every check of the audit is seen to fire."""
+
+import json
+import re
+
+import pytest
+from analyze_folders import packed, read, records, write
+
+from pytest_flyteperf.analyze import analyze_recording, audit
+from pytest_flyteperf.analyze.nodes import Run
+from pytest_flyteperf.analyze.recording import Recording
+from pytest_flyteperf.model import Severity
+
+
+def findings(folder):
+    return {f.check: f for f in analyze_recording(folder).findings}
+
+
+def without(folder, lost):
+    """Take spans out of a recording's traces."""
+    path = folder / "otlp.binpb.gz"
+    pairs = []
+    for received, request in records(read(path)):
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                kept = [span for span in scope.spans if not lost(span)]
+                del scope.spans[:]
+                scope.spans.extend(kept)
+        pairs.append((received, request))
+    write(path, packed(pairs))
+
+
+def once(name):
+    """True for the first span of a name only."""
+    seen = []
+
+    def lost(span):
+        if span.name.endswith(name) and span.kind in {1, 3} and not seen:
+            seen.append(span)
+            return True
+        return False
+
+    return lost
+
+
+def test_a_lost_event_span_is_missed_because_flyteadmin_stored_more(copied):
+    folder = copied("chain/0")
+    without(folder, once("CreateNodeEvent"))
+
+    finding = findings(folder)["lost spans"]
+
+    assert finding.severity is Severity.INVALID
+    assert finding.evidence == "17 node events in spans, at least 18 stored"
+
+
+def test_a_lost_parent_leaves_its_children_behind(copied):
+    folder = copied("chain/0")
+    without(folder, once("/streak"))
+
+    assert re.search(r"\d+ spans without parent", findings(folder)["lost spans"].evidence)
+
+
+def test_a_lost_handle_leaves_strays_and_events_that_nobody_sent(copied):
+    folder = copied("chain/0")
+    without(folder, once("/Handle"))
+
+    evidence = findings(folder)["lost spans"].evidence
+
+    assert "spans without handle" in evidence
+    assert re.search(r"\d events outside any handle", evidence)
+
+
+def test_traces_that_have_no_handle_of_the_execution_are_lost(copied, recordings):
+    folder = copied("chain/0")
+    (folder / "otlp.binpb.gz").write_bytes((recordings / "fan/0/otlp.binpb.gz").read_bytes())
+
+    finding = findings(folder)["lost spans"]
+
+    assert "3 stored" in finding.evidence
+    assert finding.severity is Severity.INVALID
+
+
+def test_absent_traces_are_noted(copied):
+    folder = copied("chain/0")
+    (folder / "otlp.binpb.gz").unlink()
+
+    assert findings(folder)["no traces"].severity is Severity.NOTE
+
+
+def test_spans_of_the_execution_before_are_not_missed(recordings):
+    """`single/1` begins with the tail of the execution before it, whose handles are elsewhere."""
+    assert findings(recordings / "single/1") == {}
+
+
+def test_a_node_that_ends_before_it_begins_is_a_clock(copied):
+    folder = copied("chain/0")
+    path = folder / "node_executions.json.gz"
+    nodes = json.loads(read(path))
+    nodes[1]["closure"]["duration"] = "0s"
+    nodes[1]["closure"]["started_at"] = "2026-11-22T13:34:01.479563027Z"
+    write(path, json.dumps(nodes).encode())
+
+    finding = findings(folder)["clock"]
+
+    assert finding.severity is Severity.INVALID
+    assert "node n0 of a7vj8jp5gzbdchprm6fk ended before it began" in finding.evidence
+
+
+def precise(folder, ahead_ns):
+    """Give the first pod nanosecond stamps, so far ahead of the receipt of its start."""
+    path = folder / "pods.jsonl.gz"
+    lines = [json.loads(line) for line in read(path).splitlines()]
+    for line in lines[2:4]:
+        begun = round(lines[2]["received"] * 10**9) + ahead_ns
+        line["event"]["object"]["metadata"]["annotations"] |= {
+            "flyteperf.dev/started-ns": str(begun),
+        }
+    write(path, b"\n".join(json.dumps(line).encode() for line in lines))
+
+
+def test_a_stamp_after_its_own_receipt_is_a_clock(copied):
+    folder = copied("chain/0")
+    precise(folder, audit.CLOCK_SLACK_NS + 1_000_000)
+
+    assert "start of a7vj8jp5gzbdchprm6fk-n0-0 stamped 51 ms" in findings(folder)["clock"].evidence
+
+
+def test_a_stamp_within_the_slack_is_none(copied):
+    folder = copied("chain/0")
+    precise(folder, audit.CLOCK_SLACK_NS - 1_000_000)
+
+    assert "clock" not in findings(folder)
+
+
+def test_a_refused_event_is_noted(recordings):
+    """A child's first event came before FlyteAdmin had stored the child."""
+    finding = findings(recordings / "launchplan2/0")["refused events"]
+
+    assert (finding.severity, finding.evidence) == (Severity.NOTE, "1 of 10 workflow events")
+
+
+def test_a_failed_write_of_the_workflow_object_is_noted(copied):
+    folder = copied("chain/0")
+    path = folder / "otlp.binpb.gz"
+    pairs = list(records(read(path)))
+    for _, request in pairs:
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    if span.name == "WorkflowStore.Update":
+                        span.status.code = 2
+    write(path, packed(pairs))
+
+    assert findings(folder)["CRD write failed"].evidence == "33 of 33 updates"
+
+
+def test_much_unknown_time_is_noted(copied):
+    folder = copied("launchplan2/0")
+    for child in (folder / "children").iterdir():
+        for file in child.iterdir():
+            file.unlink()
+        child.rmdir()
+
+    assert findings(folder)["unknown time"].evidence == "99 % of the wall clock has no known owner"
+
+
+@pytest.mark.parametrize("name", ["chain/0", "fan/1", "nested_dynamic/1", "launchplan2/1"])
+def test_stored_events_are_never_more_than_the_spans_of_a_whole_recording(recordings, name):
+    recording = Recording(recordings / name)
+
+    least = audit.stored_events([Run(part, None) for part in (recording, *recording.children)])
+    metrics = analyze_recording(recordings / name).metrics
+
+    assert all(0 < least[count] <= metrics[count] for count in least)
