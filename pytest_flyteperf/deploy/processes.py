@@ -34,6 +34,7 @@ from pytest_flyteperf.deploy.config import (
     standin_config,
 )
 from pytest_flyteperf.deploy.environment import gather_environment
+from pytest_flyteperf.deploy.leftovers import remove_unfinished
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
 from pytest_flyteperf.engine.build import ensure_engine, is_program
 from pytest_flyteperf.engine.control import StartError
@@ -155,6 +156,7 @@ def deploy(
             if found is not None:
                 return found
         undeploy(cluster, control)
+        _clear(cluster, progress)
         for tries_left in reversed(range(_TRIES)):
             try:
                 deployment = _start(cluster, control, request, progress)
@@ -317,6 +319,13 @@ def _wire(cluster: Cluster, folder: Path) -> Wiring:
         extra_port=extra,
         catalog_ports=(catalog, catalog_http),
     )
+
+
+def _clear(cluster: Cluster, progress: Progress) -> None:
+    with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
+        removed = remove_unfinished(api)
+    if removed:
+        progress(f"removed {removed} unfinished workflows of an earlier Flyte")
 
 
 def _await_crd(cluster: Cluster, beat: Beat) -> None:

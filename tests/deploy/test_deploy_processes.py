@@ -13,9 +13,11 @@ from pytest_flyteperf.engine.build import Engine, ensure_engine
 from pytest_flyteperf.engine.control import StartError, SupervisorStatus
 from pytest_flyteperf.engine.process import ProcessDeath, ProcessState, ProcessStatus
 from pytest_flyteperf.errors import DeploymentError, UsageError
+from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import AdminKind, Cluster, ObjectStore
 from pytest_flyteperf.provision import local
 
+TERMINATED = {"termination-status": "terminated"}
 DSN = "postgres://me@127.0.0.1/flyte"
 
 
@@ -57,6 +59,7 @@ class ControlDouble:
 @pytest.fixture
 def control(monkeypatch):
     monkeypatch.setattr(processes, "_await_crd", lambda *_: None)
+    monkeypatch.setattr(processes, "_clear", lambda *_: None)
     return ControlDouble()
 
 
@@ -307,6 +310,39 @@ class TestRealFlyte:
         assert first.pids["propeller"] != second.pids["propeller"]
         names = {p.name for p in control.status().processes if p.state is ProcessState.READY}
         assert names.isdisjoint(processes.NAMES)
+
+    def test_does_not_take_up_what_an_earlier_one_left_unfinished(self, real):
+        cluster, control = real
+        request = processes.plan(ensure_engine())
+        processes.deploy(cluster, control, request)
+        processes.undeploy(cluster, control)
+        namespaces = "namespaces/flytesnacks-development"
+        workflow = {
+            "apiVersion": "flyte.lyft.com/v1alpha1",
+            "kind": "FlyteWorkflow",
+            "metadata": {"name": "left", "finalizers": ["flyte.org/finalizer"]},
+        }
+        pod = {
+            "metadata": {"name": "left-n0-0", "labels": {"execution-id": "left"}},
+            "spec": {"nodeName": "nowhere", "containers": [{"name": "a", "image": "b"}]},
+        }
+        told = []
+        with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
+            workflows = f"/apis/flyte.lyft.com/v1alpha1/{namespaces}/flyteworkflows"
+            pods = f"/api/v1/{namespaces}/pods"
+            api.request("POST", workflows, body=workflow)
+            done = workflow | {"metadata": {"name": "done", "labels": TERMINATED}}
+            api.request("POST", workflows, body=done)
+            api.request("POST", pods, body=pod)
+
+            processes.deploy(cluster, control, request, told.append)
+
+            names = [item["metadata"]["name"] for item in api.list(workflows)["items"]]
+            left = api.list(pods)["items"]
+        processes.undeploy(cluster, control)
+        assert names == ["done"]
+        assert all("deletionTimestamp" in item["metadata"] for item in left)
+        assert "removed 1 unfinished workflows of an earlier Flyte" in told
 
     @pytest.mark.parametrize(
         ("text", "said"),
