@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -248,6 +247,8 @@ class Supervisor:
             killed |= orphans
 
     def _remove(self) -> None:
+        import shutil  # noqa: PLC0415 # brings three compressors, and is needed once, at the end
+
         folder = Path(self._config.directory)
         outside = (Path(entry.path) for entry in read(folder) if isinstance(entry, Folder))
         inside = (path for path in folder.iterdir() if path.name not in self._config.remain)

@@ -24,7 +24,17 @@ from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import Cluster, ObjectStore
 from pytest_flyteperf.provision import credentials as secret
 from pytest_flyteperf.provision import programs
-from pytest_flyteperf.provision.programs import Layout, Ports, layout_of
+from pytest_flyteperf.provision.layout import (
+    CLUSTER_FILE,
+    HANDOVER_S,
+    RUN,
+    RUN_OUTSIDE,
+    STOP_S,
+    Layout,
+    fits_sockets,
+    layout_of,
+)
+from pytest_flyteperf.provision.programs import Ports
 
 if TYPE_CHECKING:
     from pytest_flyteperf.engine.build import Engine
@@ -32,16 +42,10 @@ if TYPE_CHECKING:
     from pytest_flyteperf.engine.process import ProcessSpec
     from pytest_flyteperf.progress import Progress
 
-CLUSTER_FILE = "cluster.json"
-"""In the cluster's folder, once it is up: the `Cluster`."""
 NAMESPACE = "flytesnacks-development"
 """Of Flyte's project `flytesnacks` and domain `development`."""
-HANDOVER_S = 20.0
-"""How long a cluster waits for the lease of the caller that it was started for."""
 FREE_BYTES = 512 * 2**20
 """Free space below which a start is refused: etcd and Flyte would stop halfway."""
-STOP_S = 60.0
-"""How long an orderly stop may take: more than all graces together."""
 _TRIES = 3
 _TAKEN = "address already in use"
 
@@ -114,8 +118,8 @@ def _create(directory: Path) -> Layout:
     directory.mkdir(mode=0o700)
     journal = Journal(directory)
     journal.write(Opened(id=f"{directory.name}.{token_hex(8)}"))
-    if not programs.fits_sockets(directory / programs.RUN):
-        outside = Path(tempfile.gettempdir(), f"{programs.RUN_OUTSIDE}{token_hex(8)}")
+    if not fits_sockets(directory / RUN):
+        outside = Path(tempfile.gettempdir(), f"{RUN_OUTSIDE}{token_hex(8)}")
         journal.write(Folder(path=str(outside)))
     layout = layout_of(directory)
     for folder in (layout.run, layout.logs, layout.data, layout.credentials):

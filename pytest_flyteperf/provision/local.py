@@ -32,8 +32,13 @@ from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.model import Cluster
 from pytest_flyteperf.paths import state_dir
 from pytest_flyteperf.progress import silent
-from pytest_flyteperf.provision import launch
-from pytest_flyteperf.provision.programs import PROCESSES, layout_of
+from pytest_flyteperf.provision.layout import (
+    CLUSTER_FILE,
+    HANDOVER_S,
+    PROCESSES,
+    STOP_S,
+    layout_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,7 +80,7 @@ def up(
 ) -> Cluster:
     """Return the running cluster of this engine and project, starting it if there is none.
 
-    The caller must `hold` it within `launch.HANDOVER_S` seconds, or it stops; with `keep` it stays
+    The caller must `hold` it within `layout.HANDOVER_S` seconds, or it stops; with `keep` it stays
     until `down`. Sessions that start together get the same one.
 
     Raises:
@@ -93,6 +98,9 @@ def up(
                 reap(clusters_dir(), skip=(directory.name,))
             except ClusterError as error:
                 progress(f"left over from another cluster: {error}")
+            # Imported only here: a session that finds its cluster running does not pay for it.
+            from pytest_flyteperf.provision import launch  # noqa: PLC0415
+
             kept = _end_outdated(directory, progress)
             return launch.start(engine, project, directory, progress, keep=keep or kept)
 
@@ -104,7 +112,7 @@ def find(engine: Engine, project: Path) -> Cluster | None:
 
 def running() -> tuple[Cluster, ...]:
     """Return all usable local clusters of this user, whatever their engine and project."""
-    folders = sorted(path.parent for path in clusters_dir().glob(f"*/{launch.CLUSTER_FILE}"))
+    folders = sorted(path.parent for path in clusters_dir().glob(f"*/{CLUSTER_FILE}"))
     found = (_usable(folder) for folder in folders)
     return tuple(cluster for cluster in found if cluster is not None)
 
@@ -175,7 +183,7 @@ def _starting(directory: Path, progress: Progress) -> Iterator[None]:
 
 def _usable(directory: Path) -> Cluster | None:
     try:
-        written = (directory / launch.CLUSTER_FILE).read_bytes()
+        written = (directory / CLUSTER_FILE).read_bytes()
         cluster = msgspec.json.decode(written, type=Cluster)
         if cluster.control_socket is None or supervisor_pid(directory) is None:
             return None
@@ -196,7 +204,7 @@ def _join(directory: Path, *, keep: bool) -> Cluster | None:
         with hold(cluster, f"pid {os.getpid()}") as control:
             if keep:
                 control.keep()
-            control.detach(launch.HANDOVER_S)
+            control.detach(HANDOVER_S)
     except ClusterError:
         return None
     return cluster
@@ -230,7 +238,7 @@ def _remove(directory: Path) -> None:
     if not directory.exists():
         return
     with suppress(ClusterError), Control(str(layout_of(directory).control)) as control:
-        control.shutdown(launch.STOP_S)
+        control.shutdown(STOP_S)
     pid = supervisor_pid(directory)
     if pid is not None:
         with suppress(ProcessLookupError):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_flyteperf.engine.journal import Folder, Opened, read
 from pytest_flyteperf.engine.process import FileProbe, GrpcProbe, HttpProbe, ProcessSpec
 
 if TYPE_CHECKING:
     from pytest_flyteperf.engine.build import Engine
     from pytest_flyteperf.provision.credentials import Credentials
+    from pytest_flyteperf.provision.layout import Layout
 
 BUCKET = "my-s3-bucket"
 """As in Flyte's own default configuration."""
@@ -27,12 +27,6 @@ QUOTA_BYTES = 8 * 2**30
 """etcd's largest recommended; Propeller's objects are many versions of much the same."""
 PODS_PER_CORE = 4
 KUBE_APISERVER = "kube-apiserver"
-PROCESSES = ("etcd", KUBE_APISERVER, "s3-gateway", "forkserver", "kubelet")
-"""Names of the processes without which a cluster is none."""
-RUN = "run"
-RUN_OUTSIDE = "flyteperf-run-"
-"""How a folder for sockets is named that stands outside because the cluster's path is too long."""
-_SOCKET_PATH_BYTES = 108
 _UNUSED_APIS = (
     "apps/v1",
     "autoscaling/v1",
@@ -49,65 +43,6 @@ _READY = "/readyz?exclude=poststarthook/scheduling/bootstrap-system-priority-cla
 """All of readyz but classes that no pod of ours names: they are written a second later."""
 PYTHON = (sys.executable, "-P", "-m")
 """Our own modules: with -P no file of the user's working folder is taken for one."""
-
-
-class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """Folders of one local cluster."""
-
-    directory: Path
-    """Of the cluster (0700)."""
-    cluster_id: str
-    """As in its journal."""
-    run: Path
-    """Of sockets and of files that say a process is ready."""
-
-    @property
-    def logs(self) -> Path:
-        """One log per process; all that an orderly end leaves."""
-        return self.directory / "logs"
-
-    @property
-    def pod_logs(self) -> Path:
-        """One log per container, written by the kubelet."""
-        return self.logs / "pods"
-
-    @property
-    def import_roots(self) -> Path:
-        """File of the folders that tasks may import their modules from, one a line."""
-        return self.directory / "import-roots"
-
-    @property
-    def data(self) -> Path:
-        """Of etcd and the object store."""
-        return self.directory / "data"
-
-    @property
-    def credentials(self) -> Path:
-        """Keys, certificates and tokens."""
-        return self.directory / "credentials"
-
-    @property
-    def control(self) -> Path:
-        """The supervisor's socket."""
-        return self.run / "control"
-
-    def log(self, name: str) -> str:
-        """Path of a process's log."""
-        return str(self.logs / f"{name}.log")
-
-
-def layout_of(directory: Path) -> Layout:
-    """Find the folders of a cluster by its journal."""
-    entries = tuple(read(directory))
-    outside = (Path(entry.path) for entry in entries if isinstance(entry, Folder))
-    run = (path for path in outside if path.name.startswith(RUN_OUTSIDE))
-    ids = (entry.id for entry in entries if isinstance(entry, Opened))
-    return Layout(directory=directory, cluster_id=next(ids, ""), run=next(run, directory / RUN))
-
-
-def fits_sockets(run: Path) -> bool:
-    """Tell whether unix sockets in a folder have paths that Linux takes (unix(7): 108 bytes)."""
-    return len(os.fsencode(run)) + len("/control") < _SOCKET_PATH_BYTES
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):

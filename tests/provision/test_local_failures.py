@@ -16,7 +16,8 @@ from pytest_flyteperf.engine.process import CLUSTER_MARKER
 from pytest_flyteperf.engine.procfs import own_processes, variable
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.provision import local
-from pytest_flyteperf.provision.programs import has_user_xattrs, layout_of
+from pytest_flyteperf.provision.layout import layout_of
+from pytest_flyteperf.provision.programs import has_user_xattrs
 
 GATEWAY = """
 import socket, sys
