@@ -16,6 +16,7 @@ from pytest_flyteperf.engine.kubelet.api import Api, ApiError, Unreachable
 from pytest_flyteperf.engine.kubelet.kubeconfig import load_endpoint
 from pytest_flyteperf.provision import credentials as secret
 from pytest_flyteperf.provision import programs
+from pytest_flyteperf.provision.layout import Layout
 
 NAMESPACE = "tests"
 _START_S = 120
@@ -57,7 +58,7 @@ class KubeNode:
 
     def _start(self):
         engine = ensure_engine(print)
-        layout = programs.Layout(directory=self._folder, cluster_id="t", run=self._folder / "run")
+        layout = Layout(directory=self._folder, cluster_id="t", run=self._folder / "run")
         for path in (layout.run, layout.credentials, layout.data, layout.logs, self.project):
             path.mkdir()
         ports = programs.Ports.free()
