@@ -3,13 +3,23 @@
 import re
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_flyteperf.deploy import yamlfile
 from pytest_flyteperf.deploy.yamlfile import MAX_BYTES, read_yaml
 from pytest_flyteperf.errors import UsageError
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a, *a, *a]\nc: &c [*b, *b, *b, *b]\n"
+
+
+@pytest.fixture(params=["CSafeLoader", "SafeLoader"], autouse=True)
+def loader(request, monkeypatch):
+    """With libyaml and without: the same is refused."""
+    if not hasattr(yaml, request.param):
+        pytest.skip("PyYAML was built without libyaml")
+    monkeypatch.setattr(yamlfile, "_LOADER", getattr(yaml, request.param))
 
 
 def write(folder, text):
@@ -62,7 +72,7 @@ def test_dates_stay_as_they_are_written(tmp_path):
         ("a: " + "[" * 60 + "]" * 60 + "\n", "nested deeper than 50 levels"),
         ("a: " + "[" * 5000 + "\n", "nested deeper than 50 levels"),
         (b"a: \xff\xfe\n", "byte 3 is not UTF-8"),
-        ("a: 1" + " " * MAX_BYTES, "larger than 256 KiB"),
+        ("a: 1" + " " * MAX_BYTES, "larger than 64 KiB"),
         ("a: " + "9" * 5000 + "\n", ":1: "),
     ],
 )
@@ -95,6 +105,7 @@ def refusal(path):
     return ""
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet="ab:-[]{}&*!|>?#'\"% \n\t01", max_size=60))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
     path = write(tmp_path_factory.mktemp("yaml"), text)
