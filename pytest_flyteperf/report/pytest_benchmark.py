@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_flyteperf.report.results import Case, Results
+    from pytest_flyteperf.report.sections import Case, Results
 
 
 def to_json(results: Results) -> str:

@@ -1,9 +1,8 @@
 """The results document of a run, as JSON and YAML, in the hierarchy of Flyte's RFC 2995.
 
 Times are integer nanoseconds in JSON, and the same values with a unit in YAML (`4.803124512 s`).
-What was not measured is absent or null, never 0. In `propeller`, the RFC's words are kept:
-`rounds` counts handles (one worker pickup each), `streaks` counts evaluations; everywhere else
-these are called handles and rounds.
+In `propeller`, the RFC's words are kept: `rounds` counts handles (one worker pickup each),
+`streaks` counts evaluations; everywhere else these are called handles and rounds.
 """
 
 from __future__ import annotations
@@ -13,128 +12,33 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.gate import CaseVerdict, atomic, strict_yaml
-from pytest_flyteperf.model import METRICS, Environment, Frozen, Severity, Size, Subject
-from pytest_flyteperf.report import exact
+from pytest_flyteperf.gate import atomic, strict_yaml
+from pytest_flyteperf.model import METRICS, Severity, Size
+from pytest_flyteperf.report import exact, gather
+from pytest_flyteperf.report.sections import (
+    SCHEMA,
+    BlobStore,
+    Case,
+    Delta,
+    Events,
+    Latency,
+    Mean,
+    Operations,
+    Propeller,
+    Results,
+    Section,
+    Times,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_flyteperf.model import Measures
+    from pytest_flyteperf.gate import CaseVerdict
+    from pytest_flyteperf.model import Environment, Measures, Subject
+    from pytest_flyteperf.report.sections import Counts
 
-SCHEMA: Final = 1
 PREFIX: Final = "flyte.benchmark."
-
-
-class Section(Frozen, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
-    """A part of the document."""
-
-
-class Times(Section, frozen=True, rename="camel"):
-    """A time over the repeats, in nanoseconds."""
-
-    median: int | None
-    least: int | None
-    most: int | None
-
-
-class Counts(Section, frozen=True, rename="camel"):
-    """A count over the repeats."""
-
-    median: float | None
-    least: int | None
-    most: int | None
-
-
-class Latency(Section, frozen=True, rename="camel"):
-    """Quantiles over all operations of all repeats, in nanoseconds."""
-
-    p50: int | None
-    p90: int | None
-    p99: int | None
-
-
-class Operations(Section, frozen=True, rename="camel"):
-    """Operations of one kind: how many a repeat makes, and how long each takes."""
-
-    count: Counts | None = None
-    latency: Latency | None = None
-
-
-class Events(Section, frozen=True, rename="camel"):
-    """Events that Propeller sent to FlyteAdmin."""
-
-    workflow: Operations
-    node: Operations
-    task: Operations
-
-
-class BlobStore(Section, frozen=True, rename="camel"):
-    """Operations on the object store that traces show."""
-
-    writes: Operations
-    reads: Operations
-
-
-class Propeller(Section, frozen=True, rename="camel"):
-    """Propeller's evaluation loop, in the RFC's words."""
-
-    rounds: Operations
-    """Handles: one worker pickup of the workflow each."""
-    streaks: Operations
-    """Evaluations of the workflow; a handle holds one or more."""
-    crd_writes: Operations
-
-
-class Case(Section, frozen=True, rename="camel"):
-    """One case in one size: what its repeats measured, and the gate's answer."""
-
-    size: Size
-    repeats: int
-    """Valid ones."""
-    invalid_repeats: int
-    duration: Times | None = None
-    flyte_overhead: Times | None = None
-    working: Times | None = None
-    """Sum of the execution's handles."""
-    user: Times | None = None
-    """Union of its containers' run times."""
-    events: Events | None = None
-    blobstore: BlobStore | None = None
-    propeller: Propeller | None = None
-    pods: Counts | None = None
-    attempts: Counts | None = None
-    verdict: CaseVerdict | None = None
-    samples: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
-    """Metric to its value in each valid repeat, in the unit that ends the name, else a count."""
-
-
-class Results(Section, frozen=True, rename="camel"):
-    """What a run measured."""
-
-    schema_version: int
-    tool: str
-    """Version of pytest-flyteperf."""
-    recorded: str
-    """UTC, e.g. `2026-11-22T18:40:00Z`."""
-    subject: Subject
-    environment: Environment
-    cases: dict[str, Case]
-    """By `flyte.benchmark.<case>`, with `.short` or `.full` where it ran in that size."""
-
-
-class Delta(Section, frozen=True, rename="camel"):
-    """What changed between two runs: the later figures less the earlier ones, signed."""
-
-    schema_version: int
-    before: Subject
-    now: Subject
-    cases: dict[str, Case]
-    """Cases that both runs have; samples and verdicts are left out."""
-    only_before: tuple[str, ...]
-    only_now: tuple[str, ...]
-
 
 _Document = TypeVar("_Document", Results, Delta)
 
@@ -147,21 +51,17 @@ def case(size: Size, measures: Sequence[Measures], verdict: CaseVerdict | None =
         for name in METRICS
         if any(m.metrics.get(name) is not None for m in valid)
     }
+    places = gather.places(valid)
 
     def times(name: str) -> Times | None:
-        known = _known(samples.get(name, ()))
-        if not known:
-            return None
-        return Times(median=round(_median(known)), least=known[0], most=known[-1])
+        return gather.times(samples.get(name, ()))
 
     def counts(name: str) -> Counts | None:
-        known = _known(samples.get(name, ()))
-        if not known:
-            return None
-        return Counts(median=_median(known), least=known[0], most=known[-1])
+        return gather.counts(samples.get(name, ()))
 
-    def operations(name: str) -> Operations:
-        return Operations(count=counts(name))
+    def operations(name: str, operation: str) -> Operations:
+        found = [place.latency for place in places if place.operation == operation]
+        return Operations(count=counts(name), latency=found[0] if len(found) == 1 else None)
 
     return Case(
         size=size,
@@ -170,18 +70,28 @@ def case(size: Size, measures: Sequence[Measures], verdict: CaseVerdict | None =
         duration=times("duration_ns"),
         flyte_overhead=times("flyte_ns"),
         working=times("handle_ns"),
-        user=times("pod_ns"),
+        user=times("user_ns"),
+        overhead=times("overhead_ns"),
+        unknown=times("unknown_ns"),
+        owners=gather.owners(valid),
+        nodes=gather.nodes(valid),
+        summed_node_overhead=gather.summed(valid),
         events=Events(
-            workflow=operations("workflow_events"),
-            node=operations("node_events"),
-            task=operations("task_events"),
+            workflow=operations("workflow_events", "workflow event"),
+            node=operations("node_events", "node event"),
+            task=operations("task_events", "task event"),
         ),
-        blobstore=BlobStore(writes=operations("blob_writes"), reads=operations("blob_reads")),
+        blobstore=BlobStore(
+            writes=operations("blob_writes", "blob write"),
+            reads=operations("blob_reads", "blob read"),
+        ),
         propeller=Propeller(
-            rounds=operations("handles"),
-            streaks=operations("rounds"),
-            crd_writes=operations("crd_writes"),
+            rounds=operations("handles", "handle"),
+            streaks=operations("rounds", "round"),
+            crd_writes=operations("crd_writes", "crd write"),
         ),
+        operations=places,
+        state=gather.state(valid),
         pods=counts("pods"),
         attempts=counts("attempts"),
         verdict=verdict,
@@ -210,22 +120,6 @@ def results(
 def key(name: str, size: Size) -> str:
     """Key of a case in the documents."""
     return f"{PREFIX}{name}" if size is Size.DEFAULT else f"{PREFIX}{name}.{size.value}"
-
-
-def delta(before: Results, now: Results) -> Delta:
-    """Subtract an earlier run from a later one, figure by figure."""
-    return Delta(
-        schema_version=SCHEMA,
-        before=before.subject,
-        now=now.subject,
-        cases={
-            name: _difference(before.cases[name], section)
-            for name, section in now.cases.items()
-            if name in before.cases
-        },
-        only_before=tuple(name for name in before.cases if name not in now.cases),
-        only_now=tuple(name for name in now.cases if name not in before.cases),
-    )
 
 
 def to_json(document: Results | Delta) -> str:
@@ -292,36 +186,8 @@ def _converted(value: object, kind: type[_Document], where: str) -> _Document:
         raise UsageError(f"{where}: {error}; write it anew") from None
 
 
-def _known(values: Sequence[int | None]) -> list[int]:
-    return sorted(value for value in values if value is not None)
-
-
-def _median(ordered: Sequence[int]) -> float:
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def _difference(before: Case, now: Case) -> Case:
-    """Subtract every figure of two sections; what either lacks is lacking."""
-
-    def less(old: object, new: object) -> Any:  # noqa: ANN401 (a field of any section)
-        if isinstance(old, Section) and isinstance(new, Section):
-            fields = (f for f in new.__struct_fields__ if f not in {"verdict", "samples"})
-            return type(new)(**{f: less(getattr(old, f), getattr(new, f)) for f in fields})
-        if isinstance(old, Size):
-            return new
-        if isinstance(old, int | float) and isinstance(new, int | float):
-            return new - old
-        return None
-
-    difference: Case = less(before, now)
-    return difference
-
-
 def _readable(value: object) -> Any:  # noqa: ANN401 (what YAML holds)
-    if isinstance(value, Times | Latency):
+    if isinstance(value, Times | Latency | Mean):
         return {
             name: None if ns is None else exact.written(ns)
             for name, ns in msgspec.to_builtins(value).items()
@@ -330,9 +196,7 @@ def _readable(value: object) -> Any:  # noqa: ANN401 (what YAML holds)
         fields = msgspec.structs.fields(value)
         shown = {f.encode_name: (getattr(value, f.name), f.default) for f in fields}
         return {
-            name: _readable(inner)
-            for name, (inner, default) in shown.items()
-            if inner is not None or default is not None
+            name: _readable(inner) for name, (inner, default) in shown.items() if inner != default
         }
     if isinstance(value, dict):
         return {name: _readable(inner) for name, inner in value.items()}
@@ -347,7 +211,7 @@ def _parsed(value: Any) -> Any:  # noqa: ANN401 (what YAML holds)
         return [_parsed(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    if value and value.keys() <= {"median", "least", "most", "p50", "p90", "p99"}:
+    if value and value.keys() <= {"median", "least", "most", "p50", "p90", "p99", "mean"}:
         return {
             name: exact.parsed(inner) if isinstance(inner, str) else inner
             for name, inner in value.items()

@@ -12,9 +12,19 @@ from pytest_benchmark.stats import Stats
 
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.model import Finding, Severity, Size
-from pytest_flyteperf.report import exact, pytest_benchmark, results
-from pytest_flyteperf.report.results import Delta, Results
+from pytest_flyteperf.model import (
+    Finding,
+    Latency,
+    NodeMeasures,
+    NodeOverhead,
+    Owned,
+    Ownership,
+    Severity,
+    Size,
+    StateMeasures,
+)
+from pytest_flyteperf.report import delta, exact, pytest_benchmark, results
+from pytest_flyteperf.report.sections import Delta, Results, Times
 from tests.gate.gate_examples import HERE, MS, RELEASE, accepted, noisy, repeats
 
 COLUMN = {
@@ -103,7 +113,7 @@ def test_invalid_repeats_are_counted_and_left_out():
 def test_a_delta_has_the_same_keys_and_signed_differences():
     before, now = run(scale=2, names=("chain", "gone")), run(names=("chain", "new"))
 
-    document = results.delta(before, now)
+    document = delta.delta(before, now)
 
     section = document.cases["flyte.benchmark.chain"]
     assert section.working.median == -500_500_000
@@ -117,9 +127,9 @@ def test_a_delta_has_the_same_keys_and_signed_differences():
 
 
 def test_a_run_does_not_differ_from_itself():
-    section = results.delta(run(), run()).cases["flyte.benchmark.chain"]
+    section = delta.delta(run(), run()).cases["flyte.benchmark.chain"]
 
-    assert section.duration == results.Times(median=0, least=0, most=0)
+    assert section.duration == Times(median=0, least=0, most=0)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +166,100 @@ def test_both_files_are_written(tmp_path):
 
     assert [path.name for path in written] == ["results.json", "results.yaml"]
     assert results.from_yaml(written[1].read_text(encoding="utf-8"), Results, "f") == run()
+
+
+def full(scale):
+    """A case with everything that analysis can know."""
+    node = NodeMeasures(
+        execution="e1",
+        id="n0",
+        spec_id="n0",
+        parent=None,
+        kind="task",
+        phase="SUCCEEDED",
+        attempts=1,
+        duration_ns=900 * MS * scale,
+        scheduling_ns=None,
+        on_path_ns=800 * MS * scale,
+        owners=(
+            Owned(owner="flyte", detail="working", point_ns=5 * scale, low_ns=0, high_ns=9),
+            Owned(owner="flyte", detail="waiting", point_ns=6 * scale, low_ns=0, high_ns=9),
+        ),
+    )
+    child = structs.replace(node, execution="e2", duration_ns=None, owners=())
+    ownership = Ownership(
+        wall_ns=11 * scale,
+        owners=node.owners,
+        working_ns={},
+        path=(),
+        nodes=(node, child),
+        summed=NodeOverhead(flyte_ns=60 * scale, scheduling_ns=20 * scale, runtime_ns=80 * scale),
+    )
+    latency = {
+        "count": 12 * scale,
+        "failed": 0,
+        "sum_ns": 99,
+        "p50_ns": 3 * MS * scale,
+        "p90_ns": 5 * MS,
+        "p99_ns": 7 * MS,
+        "max_ns": 8 * MS,
+    }
+    state = StateMeasures(
+        revisions=33,
+        written_bytes=141_840 * scale,
+        first_bytes=3418,
+        peak_bytes=5041,
+        peak_spec_bytes=3030,
+        peak_status_bytes=1633,
+        peak_gzip_bytes=1960,
+        peak_nodes=7,
+        node_bytes=60,
+    )
+    places = [("crd write", "round"), ("blob read", "round"), ("blob read", "task plugin")]
+    measured = [
+        structs.replace(
+            m,
+            ownership=ownership,
+            latencies=tuple(Latency(operation=o, beneath=b, **latency) for o, b in places),
+            state=state,
+        )
+        for m in repeats(duration_ns=[11 * scale] * 3, crd_writes=[12] * 3, blob_reads=[24] * 3)
+    ]
+    section = results.case(Size.DEFAULT, measured)
+    return results.results("t", "d", RELEASE, HERE, {("chain", Size.DEFAULT): section})
+
+
+def test_nodes_owners_operations_and_state_are_in_the_documents():
+    document = full(1)
+    section = document.cases["flyte.benchmark.chain"]
+
+    assert [(n.execution, n.id, n.repeats) for n in section.nodes] == [(0, "n0", 3), (1, "n0", 3)]
+    assert section.nodes[0].flyte_overhead.median == 11
+    assert section.nodes[1].duration is None
+    assert sum(o.time.mean for o in section.owners) == section.duration.median
+    assert section.summed_node_overhead.share == 0.8
+    assert section.propeller.crd_writes.latency.p50 == 3 * MS
+    assert section.blobstore.reads.latency is None
+    assert [p.beneath for p in section.operations] == ["round", "task plugin", "round"]
+    assert section.state.written_bytes.median == 141_840
+    assert results.from_json(results.to_json(document), Results, "f") == document
+    assert results.from_yaml(results.to_yaml(document), Results, "f") == document
+
+
+def test_a_delta_subtracts_what_both_lists_know():
+    section = delta.delta(full(1), full(2)).cases["flyte.benchmark.chain"]
+
+    assert section.nodes[0].id == "n0"
+    assert section.nodes[0].kind == "task"
+    assert section.nodes[0].duration.median == 900 * MS
+    assert [n.execution for n in section.nodes] == [0, 1]
+    assert [o.time.mean for o in section.owners] == [6, 5]
+    assert section.operations[0].latency.p50 == 3 * MS
+    assert section.operations[0].calls.median == 12
+    assert section.state.peak_bytes.median == 0
+    assert results.from_yaml(results.to_yaml(delta.delta(full(1), full(2))), Delta, "f").cases == {
+        "flyte.benchmark.chain": section
+    }
 
 
 @pytest.mark.parametrize("kind", [Results, Delta])

@@ -1,0 +1,136 @@
+"""Figures over the repeats of a case: medians with their range, and means where parts add up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_flyteperf.gate.statistics import median
+from pytest_flyteperf.report.sections import (
+    Counts,
+    Latency,
+    Mean,
+    Node,
+    Owner,
+    Place,
+    State,
+    SummedNodeOverhead,
+    Times,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_flyteperf.model import Latency as ModelLatency
+    from pytest_flyteperf.model import Measures, NodeMeasures
+
+
+def times(values: Iterable[int | None]) -> Times | None:
+    """Return the median of a time and its range; None where no repeat knows it."""
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return None
+    return Times(median=round(median(known)), least=known[0], most=known[-1])
+
+
+def counts(values: Iterable[int | None]) -> Counts | None:
+    """Return the median of a count and its range; None where no repeat knows it."""
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return None
+    return Counts(median=median(known), least=known[0], most=known[-1])
+
+
+def owners(measures: Sequence[Measures]) -> tuple[Owner, ...]:
+    """Return who owned the wall clock, largest first."""
+    owned = [m.ownership for m in measures if m.ownership is not None]
+    sums: dict[tuple[str, str], int] = {}
+    for ownership in owned:
+        for part in ownership.owners:
+            key = part.owner, part.detail
+            sums[key] = sums.get(key, 0) + part.point_ns
+    return tuple(
+        Owner(owner=owner, detail=detail, time=Mean(mean=round(ns / len(owned))))
+        for (owner, detail), ns in sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def nodes(measures: Sequence[Measures]) -> tuple[Node, ...]:
+    """Return every node execution, in the order in which it first appears."""
+    found: dict[tuple[int, str | None, str], list[NodeMeasures]] = {}
+    for m in measures:
+        if m.ownership is None:
+            continue
+        order = dict.fromkeys(node.execution for node in m.ownership.nodes)
+        number = {execution: i for i, execution in enumerate(order)}
+        for node in m.ownership.nodes:
+            key = number[node.execution], node.parent, node.id
+            found.setdefault(key, []).append(node)
+    return tuple(
+        Node(
+            id=node_id,
+            parent=parent,
+            execution=execution,
+            kind=ran[0].kind,
+            repeats=len(ran),
+            duration=times(node.duration_ns for node in ran),
+            flyte_overhead=_owned(ran, "flyte"),
+            kubernetes=_owned(ran, "kubernetes"),
+            user=_owned(ran, "user"),
+            scheduling=times(node.scheduling_ns for node in ran),
+            critical_path=times(node.on_path_ns for node in ran),
+        )
+        for (execution, parent, node_id), ran in found.items()
+    )
+
+
+def summed(measures: Sequence[Measures]) -> SummedNodeOverhead | None:
+    """Return the overhead summed over nodes."""
+    sums = [m.ownership.summed for m in measures if m.ownership is not None]
+    flyte, scheduling = times(s.flyte_ns for s in sums), times(s.scheduling_ns for s in sums)
+    if flyte is None or scheduling is None:
+        return None
+    shares = [s.share for s in sums if s.share is not None]
+    return SummedNodeOverhead(
+        flyte=flyte, scheduling=scheduling, share=round(median(shares), 6) if shares else None
+    )
+
+
+def places(measures: Sequence[Measures]) -> tuple[Place, ...]:
+    """Return what operations took, by what is around them; none where no trace was read."""
+    traced = [{(one.operation, one.beneath): one for one in m.latencies} for m in measures]
+    traced = [one for one in traced if one]
+    return tuple(
+        Place(
+            operation=operation,
+            beneath=beneath,
+            calls=counts(
+                one[operation, beneath].count if (operation, beneath) in one else 0
+                for one in traced
+            ),
+            latency=_latency([one.get((operation, beneath)) for one in traced]),
+        )
+        for operation, beneath in sorted({key for one in traced for key in one})
+    )
+
+
+def state(measures: Sequence[Measures]) -> State | None:
+    """Return how large the workflow object became."""
+    watched = [m.state for m in measures if m.state is not None]
+    figures = {
+        name: counts(getattr(one, name) for one in watched) for name in State.__struct_fields__
+    }
+    known = {name: figure for name, figure in figures.items() if figure is not None}
+    return State(**known) if len(known) == len(figures) else None
+
+
+def _owned(ran: Sequence[NodeMeasures], owner: str) -> Times | None:
+    return times(sum(part.point_ns for part in node.owners if part.owner == owner) for node in ran)
+
+
+def _latency(found: Sequence[ModelLatency | None]) -> Latency:
+    known = [one for one in found if one is not None]
+    return Latency(
+        p50=round(median([one.p50_ns for one in known])),
+        p90=round(median([one.p90_ns for one in known])),
+        p99=round(median([one.p99_ns for one in known])),
+    )

@@ -1,0 +1,212 @@
+"""The types of the results documents: `results` fills them, `delta` subtracts them.
+
+JSON Schema is generated from them. Times are integer nanoseconds; what was not measured is absent
+or null, never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from pytest_flyteperf.gate import CaseVerdict
+from pytest_flyteperf.model import Environment, Frozen, Size, Subject
+
+SCHEMA: Final = 1
+
+
+class Section(Frozen, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """A part of the document."""
+
+
+class Times(Section, frozen=True, rename="camel"):
+    """A time over the repeats, in nanoseconds."""
+
+    median: int | None
+    least: int | None
+    most: int | None
+
+
+class Mean(Section, frozen=True, rename="camel"):
+    """A time over the repeats, in nanoseconds, that adds up with its neighbours."""
+
+    mean: int
+
+
+class Counts(Section, frozen=True, rename="camel"):
+    """A count over the repeats."""
+
+    median: float | None
+    least: int | None
+    most: int | None
+
+
+class Latency(Section, frozen=True, rename="camel"):
+    """Nearest-rank quantiles within a repeat, the median of them over the repeats."""
+
+    p50: int | None
+    p90: int | None
+    p99: int | None
+
+
+class Operations(Section, frozen=True, rename="camel"):
+    """Operations of one kind: how many a repeat makes, and how long each takes."""
+
+    count: Counts | None = None
+    latency: Latency | None = None
+
+
+class Owner(Section, frozen=True, rename="camel"):
+    """What one owner has of the wall clock along the critical path: means, which add up."""
+
+    owner: str
+    detail: str
+    time: Mean
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return self.owner, self.detail
+
+
+class Node(Section, frozen=True, rename="camel"):
+    """One node execution, over the repeats in which it ran."""
+
+    id: str
+    parent: str | None
+    execution: int
+    """0 for the case's own execution, else the number of the child that a launch plan started."""
+    kind: str
+    repeats: int
+    duration: Times | None = None
+    flyte_overhead: Times | None = None
+    """Own: what runs beneath the node has its own ledger."""
+    kubernetes: Times | None = None
+    user: Times | None = None
+    scheduling: Times | None = None
+    """From its last upstream's end to its own first event."""
+    critical_path: Times | None = None
+    """How much of the execution's critical path lies in it."""
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return str(self.execution), self.parent, self.id
+
+
+class Place(Section, frozen=True, rename="camel"):
+    """Operations of one kind beneath one other."""
+
+    operation: str
+    beneath: str
+    calls: Counts | None
+    latency: Latency | None
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return self.operation, self.beneath
+
+
+class State(Section, frozen=True, rename="camel"):
+    """How large the FlyteWorkflow object became, in bytes of JSON."""
+
+    revisions: Counts
+    written_bytes: Counts
+    peak_bytes: Counts
+    peak_spec_bytes: Counts
+    peak_status_bytes: Counts
+    peak_gzip_bytes: Counts
+
+
+class SummedNodeOverhead(Section, frozen=True, rename="camel"):
+    """The overhead that the RFC defines, summed over nodes: it may exceed the wall clock."""
+
+    flyte: Times
+    scheduling: Times
+    share: float | None
+    """Of the nodes' summed run time, scheduling included: the RFC's percentage, as a share."""
+
+
+class Events(Section, frozen=True, rename="camel"):
+    """Events that Propeller sent to FlyteAdmin."""
+
+    workflow: Operations
+    node: Operations
+    task: Operations
+
+
+class BlobStore(Section, frozen=True, rename="camel"):
+    """Operations on the object store that traces show."""
+
+    writes: Operations
+    reads: Operations
+
+
+class Propeller(Section, frozen=True, rename="camel"):
+    """Propeller's evaluation loop, in the RFC's words."""
+
+    rounds: Operations
+    """Handles: one worker pickup of the workflow each."""
+    streaks: Operations
+    """Evaluations of the workflow; a handle holds one or more."""
+    crd_writes: Operations
+
+
+class Case(Section, frozen=True, rename="camel"):
+    """One case in one size: what its repeats measured, and the gate's answer."""
+
+    size: Size
+    repeats: int
+    """Valid ones."""
+    invalid_repeats: int
+    duration: Times | None = None
+    flyte_overhead: Times | None = None
+    working: Times | None = None
+    """Sum of the execution's handles."""
+    user: Times | None = None
+    """Containers on the critical path."""
+    overhead: Times | None = None
+    """Flyte, Kubernetes and external services on the critical path: the RFC's lower bound."""
+    unknown: Times | None = None
+    """What no source shows; with it, the overhead has its upper bound."""
+    owners: tuple[Owner, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    summed_node_overhead: SummedNodeOverhead | None = None
+    events: Events | None = None
+    blobstore: BlobStore | None = None
+    propeller: Propeller | None = None
+    operations: tuple[Place, ...] = ()
+    state: State | None = None
+    pods: Counts | None = None
+    attempts: Counts | None = None
+    verdict: CaseVerdict | None = None
+    samples: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
+    """Metric to its value in each valid repeat, in the unit that ends the name, else a count."""
+
+
+class Results(Section, frozen=True, rename="camel"):
+    """What a run measured."""
+
+    schema_version: int
+    tool: str
+    """Version of pytest-flyteperf."""
+    recorded: str
+    """UTC, e.g. `2026-11-22T18:40:00Z`."""
+    subject: Subject
+    environment: Environment
+    cases: dict[str, Case]
+    """By `flyte.benchmark.<case>`, with `.short` or `.full` where it ran in that size."""
+
+
+class Delta(Section, frozen=True, rename="camel"):
+    """What changed between two runs: the later figures less the earlier ones, signed."""
+
+    schema_version: int
+    before: Subject
+    now: Subject
+    cases: dict[str, Case]
+    """Cases that both runs have; samples and verdicts are left out."""
+    only_before: tuple[str, ...]
+    only_now: tuple[str, ...]
