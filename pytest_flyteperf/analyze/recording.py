@@ -109,7 +109,7 @@ class Recording:
     def log(self) -> Iterator[bytes] | None:
         """The lines of Propeller's log, or None where it was not kept."""
         path = self._find("propeller.log")
-        return None if path is None else _raw_lines(path)
+        return None if path is None else read_lines(path)
 
     def _find(self, name: str) -> Path | None:
         for path in (self.folder / name, self.folder / f"{name}.gz"):
@@ -160,7 +160,12 @@ def _read(path: Path, file: BufferedIOBase, size: int) -> bytes:
         raise _damaged(path, error) from None
 
 
-def _raw_lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Lines of a file, gzip or not, one at a time.
+
+    Raises:
+        RecordingError: the file is absent, damaged, or has a line beyond the cap.
+    """
     with _opened(path) as file:
         number = 0
         while True:
@@ -180,7 +185,7 @@ def _raw_lines(path: Path) -> Iterator[bytes]:
 
 def _json_lines(path: Path, kind: type[_T]) -> Iterator[_T]:
     decoder = msgspec.json.Decoder(kind)
-    for number, line in enumerate(_raw_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.isspace():
             continue
         try:
