@@ -41,6 +41,10 @@ def dumps(value: Any) -> str:  # noqa: ANN401 (any value that `loads` returns)
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=96, allow_unicode=True, indent=2)
 
 
+class Row(dict[str, Any]):
+    """A mapping that is written in one row."""
+
+
 class _Builder:
     """Builds values from parser events, so that nothing is expanded before it is refused."""
 
@@ -127,4 +131,9 @@ def _represent_list(dumper: Any, data: list[Any]) -> Any:  # noqa: ANN401 (PyYAM
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
 
 
+def _represent_row(dumper: Any, data: Row) -> Any:  # noqa: ANN401 (PyYAML has no type)
+    return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
+
+
 _Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(Row, _represent_row)

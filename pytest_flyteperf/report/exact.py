@@ -11,6 +11,8 @@ _FORM: Final = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9}))? (s|ms|µs|ns)", re.AS
 
 def written(ns: int) -> str:
     """Nanoseconds in the largest unit that leaves a whole part, exactly."""
+    if ns == 0:
+        return "0 s"
     sign, magnitude = ("-" if ns < 0 else ""), abs(ns)
     for unit, digits in _UNITS.items():
         whole, rest = divmod(magnitude, 10**digits)

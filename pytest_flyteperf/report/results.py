@@ -19,6 +19,7 @@ from pytest_flyteperf.report.sections import (
     SCHEMA,
     BlobStore,
     Case,
+    Counts,
     Delta,
     Events,
     Latency,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from pytest_flyteperf.gate import CaseVerdict
     from pytest_flyteperf.model import Environment, Measures, Subject
-    from pytest_flyteperf.report.sections import Counts
 
 PREFIX: Final = "flyte.benchmark."
 
@@ -188,10 +188,12 @@ def _converted(value: object, kind: type[_Document], where: str) -> _Document:
 
 def _readable(value: object) -> Any:  # noqa: ANN401 (what YAML holds)
     if isinstance(value, Times | Latency | Mean):
-        return {
-            name: None if ns is None else exact.written(ns)
-            for name, ns in msgspec.to_builtins(value).items()
-        }
+        plain = msgspec.to_builtins(value)
+        return strict_yaml.Row(
+            {name: None if ns is None else exact.written(ns) for name, ns in plain.items()}
+        )
+    if isinstance(value, Counts):
+        return strict_yaml.Row(msgspec.to_builtins(value))
     if isinstance(value, Section):
         fields = msgspec.structs.fields(value)
         shown = {f.encode_name: (getattr(value, f.name), f.default) for f in fields}

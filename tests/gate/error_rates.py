@@ -185,8 +185,8 @@ def estimators(rounds, seed):
             yield f"| {noise.name} | {count} | {' | '.join(f'{f:.1f}' for f in figures)} |"
 
 
-PLANS = (Plan(1, 20, 20), Plan(4, 20, 20), Plan(4, 80, 80))
-ROUNDS, SEED = 2000, 20261122
+PLANS = (Plan(1, 20, 20), Plan(4, 20, 20), Plan(4, 40, 40))
+ROUNDS, SEED = 1000, 20261122
 
 
 def main():
