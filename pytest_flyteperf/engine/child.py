@@ -39,6 +39,7 @@ class Child:
         self.pid: int | None = None
         self.ready = asyncio.Event()
         self._gone = asyncio.Event()
+        self._died = asyncio.Event()
         self._exit: int | None = None
         self._started_unix_ns: int | None = None
         self._ready_unix_ns: int | None = None
@@ -120,12 +121,23 @@ class Child:
         self._ready_unix_ns = time.time_ns()
         self.ready.set()
 
+    async def died(self) -> None:
+        """Wait for the end of one that was ready and that nobody asked to end.
+
+        Raises:
+            NotReadyError: it ended so.
+        """
+        await self._died.wait()
+        raise NotReadyError(self.death())
+
     def reaped(self, exit_code: int) -> bool:
         """Take note that it exited; tell whether nobody had asked it to, once it was ready."""
         unasked = self.state is ProcessState.READY
         self._exit = exit_code
         self.state = ProcessState.EXITED
         self._gone.set()
+        if unasked:
+            self._died.set()
         return unasked
 
     async def stop(self) -> None:

@@ -6,7 +6,6 @@ which knows nothing of what they do. They travel as JSON over the control socket
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from enum import StrEnum
@@ -22,11 +21,19 @@ TAIL_LINES = 20
 """How many last lines of its log a died process is reported with."""
 _TAIL_BYTES = 16_384
 _ESSENCE_CHARACTERS = 300
-_TELLING = re.compile(
-    r"address already in use|no space left|permission denied|too many open files"
-    r"|\bfatal\b|\bpanic\b|\berror\b|\bfailed\b|^F\d{4}",
-    re.IGNORECASE,
+_CAUSES = (
+    re.compile(
+        r"no space left|quota exceeded|address already in use|permission denied"
+        r"|too many open files|cannot allocate memory",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\bfatal\b|\bpanic\b|^F\d{4}", re.IGNORECASE),
+    re.compile(r"\berror\b|\bfailed\b|^E\d{4}", re.IGNORECASE),
+    re.compile(""),
 )
+"""What tells why a process ended, the most telling first."""
+_JSON_FIELD = re.compile(r'"(?:msg|error)":"((?:[^"\\]|\\.)*)')
+"""Of a line of JSON log, which a full disk may have cut short."""
 
 
 class FileProbe(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="file"):
@@ -161,19 +168,8 @@ def tail(log: str | Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
 def essence(lines: tuple[str, ...]) -> str:
     """Pick the line of a log that most likely says why its process ended."""
     said = [line.strip() for line in lines if line.strip()]
-    telling = [line for line in said if _TELLING.search(line)]
-    if not said:
-        return ""
-    return _plain((telling or said)[-1])[:_ESSENCE_CHARACTERS]
-
-
-def _plain(line: str) -> str:
-    """Reduce a line of JSON log to its message and error."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return line
-    if not isinstance(entry, dict):
-        return line
-    parts = [str(entry[key]) for key in ("msg", "error") if entry.get(key)]
-    return ": ".join(parts) or line
+    telling = ([line for line in said if cause.search(line)] for cause in _CAUSES)
+    found = next((line for line in telling if line), [""])[-1]
+    if found.startswith("{"):
+        found = ": ".join(_JSON_FIELD.findall(found)) or found
+    return found[:_ESSENCE_CHARACTERS]

@@ -115,14 +115,16 @@ class Supervisor:
         mine = [Child(spec) for spec in specs]
         self._children |= {child.spec.name: child for child in mine}
         starting = [asyncio.ensure_future(self._bring_up(child, asker)) for child in mine]
+        needed = (child for child in self._children.values() if child.runs or child in mine)
+        dying = [asyncio.ensure_future(child.died()) for child in needed]
         try:
-            await asyncio.gather(*starting)
+            await _first_failure(starting, dying)
         except BaseException:
-            for task in starting:
-                task.cancel()
-            await asyncio.gather(*starting, return_exceptions=True)
+            await _cancel(starting)
             await asyncio.shield(self.stop([child.spec.name for child in mine]))
             raise
+        finally:
+            await _cancel(dying)
 
     async def _bring_up(self, child: Child, asker: Connection) -> None:
         for name in child.spec.after:
@@ -259,6 +261,29 @@ class Supervisor:
                 path.unlink(missing_ok=True)
 
 
+async def _first_failure(
+    starting: Iterable[asyncio.Future[None]], dying: Iterable[asyncio.Future[None]]
+) -> None:
+    """Wait until all have started, or until one fails to or another process dies meanwhile."""
+    all_started = asyncio.ensure_future(_all(starting))
+    await asyncio.wait((all_started, *dying), return_when=asyncio.FIRST_COMPLETED)
+    for death in dying:
+        if death.done():
+            all_started.cancel()
+            death.result()
+    await all_started
+
+
+async def _all(tasks: Iterable[asyncio.Future[None]]) -> None:
+    await asyncio.gather(*tasks)
+
+
+async def _cancel(tasks: Iterable[asyncio.Future[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Connection:
     """A client: its requests are answered in order; with a name (`who`) it is a lease."""
 
@@ -298,9 +323,7 @@ class Connection:
     async def abandon(self) -> None:
         """Cancel what it is having done."""
         tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(tasks)
 
     async def _answer(self, line: bytes) -> None:
         async with self._turn:

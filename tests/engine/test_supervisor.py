@@ -181,6 +181,37 @@ def test_an_early_death_is_reported_at_once_with_its_reason(start):
         assert gone(running.pid_of("good"))
 
 
+def test_a_death_of_a_ready_one_fails_the_start_of_the_rest(start):
+    running = start()
+    never = FileProbe(path=str(running.folder / "never"))
+    fickle = f"{TELL}\ntell()\nwhile not os.path.exists(sys.argv[1] + '.seen'): time.sleep(0.01)"
+    with running.control() as control:
+        control.attach("test")
+
+        def seen(name: str) -> None:
+            (running.logs / f"{name}.pid.seen").touch()
+
+        with pytest.raises(StartError, match=r"^fickle: exited with 0$"):
+            control.start(
+                (running.spec("fickle", fickle), running.spec("waits", probe=never)), seen
+            )
+        assert gone(running.pid_of("waits"))
+
+
+def test_a_death_of_an_earlier_one_fails_a_start_too(start):
+    running = start()
+    never = FileProbe(path=str(running.folder / "never"))
+    with running.control() as control:
+        control.attach("test")
+        control.start((running.spec("base"),))
+        base = running.pid_of("base")
+        killer = f"{TELL}\ntell(); os.kill({base}, 9); time.sleep(600)"
+        with pytest.raises(StartError, match=r"^base: killed by SIGKILL$"):
+            control.start((running.spec("killer", killer, probe=never),))
+        assert gone(running.pid_of("killer"))
+        assert control.death().name == "base"
+
+
 def test_a_late_process_is_ended_and_named(start):
     running = start()
     never = FileProbe(path=str(running.folder / "never"))
