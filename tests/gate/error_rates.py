@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pytest_flyteperf import gate
 from pytest_flyteperf.gate import Policy, Verdict, statistics
+from pytest_flyteperf.gate.policy import COMPARISONS
 from pytest_flyteperf.gate.statistics import Tails
 from pytest_flyteperf.model import Size
 from tests.gate.gate_examples import HERE, accepted, repeats
@@ -164,7 +165,7 @@ def estimators(rounds, seed):
     yield "| case | repeats | Hodges-Lehmann | ratio of medians | ratio of means | geometric |"
     yield "|---|---|---|---|---|---|"
     source = random.Random(seed)  # noqa: S311 (noise, not secrets)
-    spiked = Noise("echo_chain, one in twenty three times as long", 0.53, 0.13, ticks=False)
+    spiked = Noise("echo_chain with outliers", 0.53, 0.13, ticks=False)
     for noise in (*CASES, spiked):
         for count in (10, 30):
             errors = [[], [], [], []]
@@ -185,12 +186,32 @@ def estimators(rounds, seed):
             yield f"| {noise.name} | {count} | {' | '.join(f'{f:.1f}' for f in figures)} |"
 
 
+def portfolios(plan, rounds, seed):
+    """One line of a table: unchanged portfolios of a hundred comparisons with any alarm."""
+    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    alarms = sum(
+        any(
+            [
+                verdict(noise, plan, source) is Verdict.REGRESSED
+                for noise in CASES
+                for _ in range(COMPARISONS // len(CASES))
+            ]
+        )
+        for _ in range(rounds)
+    )
+    return (
+        f"| {100 * plan.deviation:.1f} % | {plan.sessions} x {plan.repeats} | {plan.head} "
+        f"| {alarms} of {rounds} (below {100 * upper_bound(alarms, rounds):.1f} %) |"
+    )
+
+
+PORTFOLIOS = (Plan(1, 12, 12), Plan(4, 12, 12), Plan(1, 12, 12, 0.03), Plan(4, 12, 12, 0.03))
 PLANS = (Plan(1, 20, 20), Plan(4, 20, 20), Plan(4, 40, 40))
 ROUNDS, SEED = 1000, 20261122
 
 
 def main():
-    """Print both tables."""
+    """Print the tables."""
     for line in estimators(ROUNDS // 2, SEED):
         print(line)  # noqa: T201
     print()  # noqa: T201
@@ -199,6 +220,11 @@ def main():
     for noise in CASES:
         for plan in PLANS:
             print(row(noise, plan, ROUNDS, SEED), flush=True)  # noqa: T201
+    print()  # noqa: T201
+    print("| sessions differ by | baseline | now | portfolios with an alarm |")  # noqa: T201
+    print("|---|---|---|---|")  # noqa: T201
+    for plan in PORTFOLIOS:
+        print(portfolios(plan, 400, SEED), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
