@@ -191,11 +191,9 @@ def portfolios(plan, rounds, seed):
     source = random.Random(seed)  # noqa: S311 (noise, not secrets)
     alarms = sum(
         any(
-            [
-                verdict(noise, plan, source) is Verdict.REGRESSED
-                for noise in CASES
-                for _ in range(COMPARISONS // len(CASES))
-            ]
+            verdict(noise, plan, source) is Verdict.REGRESSED
+            for noise in CASES
+            for _ in range(COMPARISONS // len(CASES))
         )
         for _ in range(rounds)
     )
