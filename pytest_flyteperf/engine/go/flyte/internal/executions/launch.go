@@ -68,6 +68,9 @@ func (s *Service) launch(ctx context.Context, request *admin.ExecutionCreateRequ
 	if spec.GetMetadata().GetMode() == admin.ExecutionMetadata_RECOVERED {
 		order.Recovery = spec.GetMetadata().GetReferenceExecution()
 	}
+	if err := s.checkConcurrency(spec.GetLaunchPlan(), aim.plan.GetConcurrencyPolicy()); err != nil {
+		return nil, err
+	}
 	row := s.row(order, aim, spec, userInputsURI)
 	if err := s.create(ctx, order); err != nil {
 		if aim.plan == nil {
