@@ -296,7 +296,7 @@ class TestFailures:
         said = []
         with pytest.raises(ClusterError, match="single: propeller: killed by SIGKILL: last words"):
             list(start(flyte, control=Control(), said=said))
-        assert "TerminateExecution" in flyte.admin.calls
+        assert "TerminateExecution" not in flyte.admin.calls
 
 
 class TestCleaningUp:
