@@ -94,7 +94,7 @@ def _error(closure):
     # Paths in a traceback are those of the machine; its last line is the error. Lists cut it off.
     message = error["message"]
     whole = "\nMessage:" in message
-    said = message.strip().rpartition("\n")[2].strip() if whole else f"cut at {len(message)}"
+    said = message.strip().rpartition("\n")[2].strip() if whole else "cut short"
     return (error["code"], error.get("kind"), said)
 
 
