@@ -233,7 +233,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="wait",
         kind=float,
-        default=0.0,
+        default=600.0,
         help="how long to wait for another run that measures on this machine",
         metavar="SECONDS",
         minimum=0,

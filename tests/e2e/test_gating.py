@@ -1,0 +1,64 @@
+"""From measuring to a verdict, on the engine: a baseline is recorded, holds, and catches."""
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.engine
+
+BENCHMARK = """
+    import pytest
+    from flytekit import workflow
+    from flows import echo
+
+    @workflow
+    def chain(a: int) -> int:
+        for _ in range(12):
+            a = echo(a=a)
+        return a
+
+    @pytest.mark.flyteperf(repeats=8)
+    def test_echo_chain(flyteperf):
+        assert flyteperf(chain, a=3) == 3
+"""
+
+
+@pytest.fixture
+def baseline(project):
+    """A project whose benchmark has a baseline."""
+    project.write("test_it.py", BENCHMARK)
+    code, output = project.run("--flyteperf-update=new", "--flyteperf-keep")
+    assert code == 0, output
+    assert "baselines: 1 written to baselines/local-stand-in-" in output
+    return project
+
+
+def test_an_unchanged_system_is_not_regressed_and_a_changed_count_is(baseline):
+    code, output = baseline.run("--flyteperf-baseline", "--flyteperf-keep")
+    assert code == 0, output
+    assert "regressed" not in output
+
+    (path,) = baseline.folder.glob("baselines/*/echo_chain.yaml")
+    document = yaml.safe_load(path.read_text())
+    (session,) = document["sizes"]["default"]["sessions"]
+    fewer = [count - 4 for count in session["samples"]["crd_writes"]]
+    session["samples"]["crd_writes"] = fewer
+    path.write_text(yaml.safe_dump(document))
+    code, output = baseline.run("--flyteperf-baseline")
+
+    assert code == 1
+    assert "Traceback" not in output
+    assert "regressed" in output
+    assert any("CRD writes" in x and str(fewer[0]) in x for x in output.splitlines()), output
+
+
+def test_without_a_baseline_it_passes_with_a_line_and_fails_under_strict(project):
+    project.write("test_it.py", BENCHMARK)
+    code, output = project.run("--flyteperf-baseline", "--flyteperf-repeats=1", "--flyteperf-keep")
+    assert code == 0, output
+    assert "echo_chain: no-baseline" in output
+
+    code, output = project.run(
+        "--flyteperf-baseline", "--flyteperf-strict", "--flyteperf-repeats=1"
+    )
+    assert code == 1
+    assert "no baseline" in output
