@@ -221,7 +221,7 @@ OPTIONS: tuple[Option, ...] = (
         name="database",
         kind=str,
         default=None,
-        help="PostgreSQL for a full `flyte` binary (postgres://...); else its SQLite",
+        help="PostgreSQL of a full `flyte` binary (postgres://...)",
         metavar="DSN",
     ),
     Option(

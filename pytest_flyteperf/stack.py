@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pytest_flyteperf.deploy import processes
-from pytest_flyteperf.engine.build import Engine, ensure_engine
+from pytest_flyteperf.engine.build import Engine
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.model import Cluster, Deployment
@@ -77,9 +77,11 @@ class Stack:
 
     def _requested(self) -> processes.Request:
         if self._request is None:
-            engine = ensure_engine(self._progress, self._settings.flyte)
-            self._request = processes.plan(
-                engine, config=self._settings.config, database=self._settings.database
+            self._request = processes.prepare(
+                self._settings.flyte,
+                config=self._settings.config,
+                database=self._settings.database,
+                progress=self._progress,
             )
         return self._request
 
