@@ -288,6 +288,16 @@ class Latency(Frozen):
     max_ns: int
 
 
+class Revision(Frozen, frozen=True, gc=False):
+    """One revision of a FlyteWorkflow object, JSON without managedFields."""
+
+    execution: str
+    received_ns: int
+    """Receipt of its watch event, from that of the first of all."""
+    total_bytes: int
+    status_bytes: int
+
+
 class StateMeasures(Frozen):
     """How large the FlyteWorkflow objects of an execution and its children became."""
 
@@ -307,6 +317,16 @@ class StateMeasures(Frozen):
     """Node statuses in it, at any depth."""
     node_bytes: int | None
     """Bytes of a node status: the median over node statuses of the largest revision."""
+    peak_binary_bytes: int | None = None
+    """The same revision in the binary form of `analyze.binary`."""
+    peak_plugin_bytes: int = 0
+    """JSON bytes of plugin states (base64 of gob) within the largest revision."""
+    array_item_bytes: int | None = None
+    """Bytes of an array node's status per sub-task, at its largest; None without array nodes."""
+    etcd_share: float | None = None
+    """The largest revision as a share of etcd's default request limit of 1.5 MiB."""
+    sizes: tuple[Revision, ...] = ()
+    """Every revision in order."""
 
 
 class Measures(Frozen):
