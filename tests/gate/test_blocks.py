@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from msgspec import structs
+
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate import Verdict
+from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks
+from pytest_flyteperf.model import Finding, Severity, Size
+from tests.gate.gate_examples import HERE, MS, RELEASE, repeats
+
+
+def blocks(seed, effect=1.0, count=6, size=8, deviation=0.01):
+    """Blocks of repeats that share what their process drew."""
+    source = random.Random(seed)  # noqa: S311
+    made = []
+    for _ in range(count):
+        factor = effect * source.lognormvariate(0, deviation)
+        times = [round(500 * MS * factor * source.lognormvariate(0, 0.06)) for _ in range(size)]
+        made.append(repeats(handle_ns=times, node_events=[18] * size))
+    return made
+
+
+def base(made):
+    return as_baseline(
+        "chain",
+        Size.DEFAULT,
+        made,
+        subject=RELEASE,
+        environment=HERE,
+        recorded="2026-11-22T18:40:00Z",
+        tool="0.1.0",
+    )
+
+
+def test_an_unchanged_head_passes():
+    verdicts = [judge_blocks(base(blocks(2 * n)), blocks(2 * n + 1)) for n in range(60)]
+
+    assert sum(v.verdict is Verdict.REGRESSED for v in verdicts) == 0
+    assert sum(v.verdict is Verdict.PASS for v in verdicts) >= 54
+
+
+def test_ten_per_cent_is_found_and_the_other_way_round_improved():
+    slower = [judge_blocks(base(blocks(2 * n)), blocks(2 * n + 1, 1.1)) for n in range(40)]
+    faster = [judge_blocks(base(blocks(2 * n, 1.1)), blocks(2 * n + 1)) for n in range(40)]
+
+    assert sum(v.verdict is Verdict.REGRESSED for v in slower) >= 36
+    assert sum(v.verdict is Verdict.IMPROVED for v in faster) >= 36
+
+
+def test_one_per_cent_is_not_found():
+    verdicts = [judge_blocks(base(blocks(2 * n)), blocks(2 * n + 1, 1.01)) for n in range(40)]
+
+    assert all(v.verdict is not Verdict.REGRESSED for v in verdicts)
+
+
+def test_invalid_repeats_of_the_base_do_not_count():
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="x")
+    made = blocks(1)
+    made[0] = [*made[0], *repeats(findings=[lost], handle_ns=[9000 * MS], node_events=[99])]
+
+    assert max(base(made).values("node_events")) == 18
+
+
+def test_a_block_without_a_valid_repeat_is_no_session():
+    made = blocks(1)
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="x")
+    made[0] = [structs.replace(m, findings=(lost,)) for m in made[0]]
+
+    assert len(base(made).sessions) == 5
+
+
+def test_one_block_is_too_few():
+    with pytest.raises(UsageError) as refused:
+        judge_blocks(base(blocks(1)), blocks(2, count=1))
+
+    assert str(refused.value) == (
+        "chain: 6 blocks of base and 1 of head; measure at least 2 of each"
+    )
+
+
+def test_a_failed_head_fails():
+    verdict = judge_blocks(base(blocks(1)), blocks(2), problems=["chain-3 ended as FAILED"])
+
+    assert verdict.verdict is Verdict.FAILED
