@@ -1,5 +1,6 @@
 """The checks that keep the code in order, as tests, so that one command runs everything."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_flyteperf.engine.golang import find_go, go_directive
+
 ROOT = Path(__file__).parent.parent
+STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 GO_MODULES = sorted(p.parent for p in (ROOT / "pytest_flyteperf/engine/go").glob("*/go.mod"))
 
 
@@ -45,6 +49,32 @@ def test_go_is_formatted(module):
     done = subprocess.run([gofmt, "-l", *sources], capture_output=True, text=True, check=True)
 
     assert done.stdout == ""
+
+
+@pytest.mark.engine
+class TestOurGo:
+    MODULE = ROOT / "pytest_flyteperf/engine/go/flyte"
+
+    def go(self, *arguments):
+        go = find_go(go_directive(self.MODULE / "go.mod"))
+        done = subprocess.run(
+            [go.path, *arguments],
+            cwd=self.MODULE,
+            env=os.environ | go.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_vet_finds_nothing(self):
+        self.go("vet", "./...")
+
+    def test_staticcheck_finds_nothing(self):
+        self.go("run", STATICCHECK, "./...")
+
+    def test_go_tests_pass(self):
+        self.go("test", "./...")
 
 
 def test_no_file_names_a_registry_or_a_lock():
