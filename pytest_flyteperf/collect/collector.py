@@ -304,8 +304,9 @@ class Collector:
         for component, log in mark.logs.items():
             name = "propeller" if component in MAIN_COMPONENTS else component
             out.packed(f"{name}.log", log.read())
-        for name, text in pod_logs(self._deployment.logs.get("pods"), pods):
-            out.packed(f"pods/{name}.log", text)
+        printed = pod_logs(self._deployment.logs.get("pods"), pods)
+        if printed:
+            out.packed("pod_logs.jsonl", printed)
 
     def _scrape(self) -> dict[str, bytes]:
         return {name: self._page(name, url) for name, url in self._deployment.metrics.items()}
