@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -30,7 +31,7 @@ class KubeNode:
         self._folder = folder
         self._slots = slots
         self._stack = contextlib.ExitStack()
-        self._events = []
+        self._events = collections.defaultdict(list)
         self._changed = threading.Condition()
         self.processes = {}
         self.project = folder / "project"
@@ -110,8 +111,10 @@ class KubeNode:
         with contextlib.suppress(*Unreachable):
             path = f"{self.path()}?watch=true&resourceVersion={version}"
             for line in api.stream(path, 600):
+                received_ns = time.time_ns()
+                event = json.loads(line)
                 with self._changed:
-                    self._events.append((time.time_ns(), json.loads(line)))
+                    self._events[event["object"]["metadata"]["name"]].append((received_ns, event))
                     self._changed.notify_all()
 
     @staticmethod
@@ -130,7 +133,7 @@ class KubeNode:
 
     def history(self, name):
         """Receipt times in Unix nanoseconds and watch events of a pod."""
-        return [(ns, e) for ns, e in self._events if e["object"]["metadata"]["name"] == name]
+        return self._events[name]
 
     def wait(self, condition, timeout_s=120):
         with self._changed:
@@ -141,6 +144,11 @@ class KubeNode:
 
     def phases(self, name):
         return [event["object"]["status"]["phase"] for _, event in self.history(name)]
+
+    def wait_all(self, names, phase, timeout_s):
+        """Until each pod has come to a phase."""
+        for name in names:
+            self.wait(lambda name=name: phase in self.phases(name)[-1:], timeout_s)
 
     def wait_phase(self, name, *phases):
         self.wait(lambda: self.phases(name)[-1:] and self.phases(name)[-1] in phases)

@@ -88,7 +88,7 @@ def test_a_kubelet_that_is_killed_loses_nothing(node):
     node.wait(lambda: sum(node.phases(name)[-1:] == ["Succeeded"] for name in names) > 3)
     node.restart("kubelet")
 
-    node.wait(lambda: all(node.phases(name)[-1:] == ["Succeeded"] for name in names))
+    node.wait_all(names, "Succeeded", 60)
 
 
 @pytest.mark.slow
@@ -97,5 +97,5 @@ def test_a_thousand_pods_are_all_accounted_for(node):
     for name in names:
         node.create(name, ["true"])
 
-    node.wait(lambda: all(node.phases(name)[-1:] == ["Succeeded"] for name in names), 600)
+    node.wait_all(names, "Succeeded", 600)
     assert Counter(len(node.history(name)) for name in names) == {4: 1000}
