@@ -419,6 +419,12 @@ def test_a_cluster_whose_starter_dies_while_it_starts_ends(start):
     assert gone(child)
 
 
+def test_a_cluster_that_nobody_ever_holds_ends(start):
+    running = start(first_lease_s=0.0)
+
+    until(lambda: running.pid is None)
+
+
 def test_a_kept_cluster_outlives_its_leases(start):
     running = start()
     with running.control() as control:
