@@ -1,0 +1,69 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pytest_flyteperf.cli import main
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLYTEPERF_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("FLYTEPERF_CACHE", str(tmp_path / "cache"))
+
+
+def test_help_imports_nothing_heavy():
+    script = "import sys, pytest_flyteperf.cli; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert not {"msgspec", "grpc", "flytekit", "pytest", "rich"} & set(done.stdout.split())
+
+
+def test_without_a_command_it_shows_help_and_exits_with_2(capsys):
+    assert main([]) == 2
+    assert "flyteperf up" in capsys.readouterr().out
+
+
+def test_status_of_nothing(capsys):
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out == "nothing is up; `flyteperf up` starts Flyte\n"
+
+
+def test_status_as_json(capsys):
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_reap_of_nothing(capsys):
+    assert main(["reap"]) == 0
+    assert capsys.readouterr().out == "nothing was left behind\n"
+
+
+def test_a_wrong_setting_is_one_line_and_exit_2(capsys, monkeypatch):
+    monkeypatch.setenv("FLYTEPERF_CLUSTER", "moon")
+
+    assert main(["up"]) == 2
+    assert capsys.readouterr().err == "flyteperf: FLYTEPERF_CLUSTER: 'moon' is none of local\n"
+
+
+def test_a_missing_portfolio_is_one_line_and_exit_2(capsys, tmp_path):
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert said == f"flyteperf: {tmp_path / 'benchmarks'}: there is no such folder; name one\n"
+
+
+def test_a_damaged_recording_is_one_line_and_exit_5(capsys, tmp_path):
+    assert main(["analyze", str(tmp_path)]) == 5
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_doctor_says_what_it_found(capsys):
+    main(["doctor", "--json"])
+    findings = {f["what"]: f for f in json.loads(capsys.readouterr().out)}
+
+    assert findings["Go"]["ok"]
+    assert "not built yet" in findings["engine"]["found"]
