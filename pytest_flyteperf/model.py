@@ -288,6 +288,16 @@ class Latency(Frozen):
     max_ns: int
 
 
+class ComponentUse(Frozen, frozen=True):
+    """What one of the cluster's or Flyte's processes used while a repeat ran."""
+
+    component: str
+    cpu_ns: int
+    """In steps of 10 ms: a clock tick of /proc."""
+    resident_bytes: int
+    """Resident memory after the repeat."""
+
+
 class Revision(Frozen, frozen=True, gc=False):
     """One revision of a FlyteWorkflow object, JSON without managedFields."""
 
@@ -347,6 +357,8 @@ class Measures(Frozen):
     """None while the execution has not ended."""
     state: StateMeasures | None = None
     """None where FlyteWorkflow objects were not watched."""
+    components: tuple[ComponentUse, ...] = ()
+    """Empty where the recorder could not look at the processes."""
 
 
 class Unit(StrEnum):

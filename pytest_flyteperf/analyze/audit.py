@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from pytest_flyteperf.analyze import spans
 from pytest_flyteperf.analyze.nodes import Kind
+from pytest_flyteperf.analyze.resources import machine_ticks, other_ticks
 from pytest_flyteperf.model import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_flyteperf.analyze.documents import RecordingDocument
     from pytest_flyteperf.analyze.nodes import Node, Run
     from pytest_flyteperf.analyze.pods import Pod
     from pytest_flyteperf.analyze.spans import Stray
@@ -27,6 +29,15 @@ kubelet's and the collector's clocks are said to differ."""
 SPAN_SLACK_NS = 1_000_000
 """How far an event's stamp may lie outside the handle that sent it: both are the same clock, read
 microseconds apart."""
+CLOCK_STEP_NS = 50_000_000
+"""How far the wall clock may move against the monotonic one: NTP slews at most 30 ms a minute."""
+STEAL_SHARE = 1
+"""Percent of CPU time that a hypervisor may take."""
+OTHER_SHARE = 25
+"""Percent of CPU time that strangers may take; asked only where no pod ran, whose CPU time is not
+known apart. The recorder itself takes some of it."""
+LEAST_TICKS = 50
+"""Fewer clock ticks than this say nothing about shares."""
 UNKNOWN_SHARE = 10
 """Percent of the wall clock beyond which `unknown` is pointed out."""
 TAIL_NS = 5_000_000_000
@@ -134,6 +145,28 @@ def check_clocks(runs: Iterable[Run], pods: Iterable[Pod]) -> list[Finding]:
                 late = (stamp.low - received) // 1_000_000
                 evidence.append(f"{what} of {pod.name} stamped {late} ms after its receipt")
     return [_invalid("clock", f"{len(evidence)}: {evidence[0]}")] if evidence else []
+
+
+def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
+    """What the recorder noticed about its own work, the clock and the machine."""
+    findings: list[Finding] = []
+    if about.traces_complete is False:
+        findings.append(_invalid("lost spans", "the last handle's span did not arrive in time"))
+    if about.watch_gaps:
+        findings.append(_invalid("watch gap", f"{about.watch_gaps} times events may be lost"))
+    if abs(about.clock_step_ns) > CLOCK_STEP_NS:
+        moved = about.clock_step_ns / 1e6
+        findings.append(_invalid("clock", f"the wall clock moved by {moved:+.0f} ms"))
+    ticks = machine_ticks(about)
+    whole = sum(ticks.values())
+    if whole >= LEAST_TICKS:
+        steal = ticks.get("steal", 0)
+        if steal * 100 > whole * STEAL_SHARE:
+            findings.append(_invalid("steal", f"{steal * 100 // whole} % of CPU time"))
+        other = other_ticks(about)
+        if pods == 0 and other * 100 > whole * OTHER_SHARE:
+            findings.append(_invalid("other CPU use", f"{other * 100 // whole} % of CPU time"))
+    return findings
 
 
 def check_flyte(latencies: Iterable[Latency]) -> list[Finding]:

@@ -247,9 +247,32 @@ class WorkflowRecord(_Document, frozen=True, gc=False):
     event: WorkflowEvent
 
 
+class ProcessUse(_Document, frozen=True, gc=False):
+    """CPU and memory of one process; CPU in clock ticks."""
+
+    user_ticks: int = 0
+    system_ticks: int = 0
+    resident_bytes: int = 0
+
+
+class MachineUse(_Document, frozen=True, gc=False):
+    """One look at the machine, as the recorder took it."""
+
+    cpu_ticks: dict[str, int] = {}
+    processes: dict[str, ProcessUse] = {}
+
+
 class RecordingDocument(_Document, frozen=True, gc=False):
-    """recording.json: what the recorder knew."""
+    """recording.json: what the recorder knew. Recordings of others have fewer fields."""
 
     case: str = ""
     submitted: float | None = None
     client_seconds: float | None = None
+    traces_complete: bool | None = None
+    """Whether the last handle's span arrived in time."""
+    watch_gaps: int = 0
+    """How often watch events may have been lost."""
+    clock_step_ns: int = 0
+    """How much more the wall clock advanced than the monotonic one."""
+    machine_before: MachineUse | None = None
+    machine_after: MachineUse | None = None

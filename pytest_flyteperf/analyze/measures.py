@@ -14,6 +14,7 @@ from pytest_flyteperf.analyze.orchestration import Orchestration
 from pytest_flyteperf.analyze.ownership import attribute
 from pytest_flyteperf.analyze.pods import Pod, fold_pods
 from pytest_flyteperf.analyze.recording import Recording
+from pytest_flyteperf.analyze.resources import component_uses
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
 from pytest_flyteperf.analyze.views import ownership_of
@@ -53,7 +54,8 @@ def analyze_recording(folder: str | Path) -> Measures:
         metrics["pod_ns"] = container_ns(pods)
     work = _Work(recording, family)
     metrics |= work.orchestration.metrics()
-    findings = audit.check_clocks(runs, pods or ())
+    findings = audit.check_recorder(recording.about, metrics["pods"])
+    findings += audit.check_clocks(runs, pods or ())
     findings += work.findings(runs)
     ownership = None
     if run.phase in TERMINAL and run.created is not None and run.ended is not None:
@@ -76,6 +78,7 @@ def analyze_recording(folder: str | Path) -> Measures:
         operations=work.costs(),
         latencies=work.orchestration.latencies(),
         state=None if records is None else measure_state(records, run.name, family),
+        components=component_uses(recording.about),
     )
 
 

@@ -164,6 +164,67 @@ def test_much_unknown_time_is_noted(copied):
     assert findings(folder)["unknown time"].evidence == "99 % of the wall clock has no known owner"
 
 
+def noticed(folder, **noted):
+    """What the recorder wrote down beside the rest."""
+    path = folder / "recording.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | noted))
+    return findings(folder)
+
+
+def looks(ticks, **processes):
+    """Two looks at the machine: what was used between them."""
+    after = {name: {"user_ticks": used, "resident_bytes": 4096} for name, used in processes.items()}
+    before = {name: {"user_ticks": 0, "resident_bytes": 1} for name in processes}
+    return {
+        "machine_before": {"cpu_ticks": dict.fromkeys(ticks, 0), "processes": before},
+        "machine_after": {"cpu_ticks": ticks, "processes": after},
+    }
+
+
+@pytest.mark.parametrize(
+    ("noted", "check", "evidence"),
+    [
+        ({"traces_complete": False}, "lost spans", "the last handle's span did not arrive in time"),
+        ({"watch_gaps": 2}, "watch gap", "2 times events may be lost"),
+        ({"clock_step_ns": -51_000_000}, "clock", "the wall clock moved by -51 ms"),
+        (looks({"user": 90, "idle": 96, "steal": 14}, p=90), "steal", "7 % of CPU time"),
+        (looks({"user": 150, "idle": 50}, p=60), "other CPU use", "45 % of CPU time"),
+    ],
+)
+def test_what_the_recorder_noticed_makes_a_repeat_invalid(copied, noted, check, evidence):
+    found = noticed(copied("echo_chain/0"), **noted)
+
+    assert (found[check].severity, found[check].evidence) == (Severity.INVALID, evidence)
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"traces_complete": None, "clock_step_ns": 49_000_000},
+        looks({"user": 100, "idle": 98, "steal": 2}, p=60),
+        looks({"user": 10, "idle": 5}, p=0),  # too few ticks to say anything
+    ],
+)
+def test_what_lies_within_the_thresholds_is_no_finding(copied, noted):
+    assert noticed(copied("echo_chain/0"), **noted) == {}
+
+
+def test_the_cpu_time_of_tasks_is_not_other_use(copied):
+    assert noticed(copied("single/1"), **looks({"user": 190, "idle": 10}, p=60)) == {}
+
+
+def test_components_use_is_what_they_used_between_the_two_looks(copied):
+    folder = copied("echo_chain/0")
+    noticed(folder, **looks({"user": 100, "idle": 100}, propeller=60, etcd=7))
+
+    used = analyze_recording(folder).components
+
+    assert [(use.component, use.cpu_ns, use.resident_bytes) for use in used] == [
+        ("etcd", 70_000_000, 4096),
+        ("propeller", 600_000_000, 4096),
+    ]
+
+
 @pytest.mark.parametrize("name", ["chain/0", "fan/1", "nested_dynamic/1", "launchplan2/1"])
 def test_stored_events_are_never_more_than_the_spans_of_a_whole_recording(recordings, name):
     recording = Recording(recordings / name)
