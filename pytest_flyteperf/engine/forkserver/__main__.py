@@ -29,6 +29,8 @@ def main() -> int:
     parser.add_argument("--ready-file", type=Path, required=True, help="created when listening")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A parent that waits for signals with sigwait bequeaths its mask.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
     scratch = Path(tempfile.mkdtemp(prefix="flyteperf-forkserver-"))
     owner = os.getpid()
     try:

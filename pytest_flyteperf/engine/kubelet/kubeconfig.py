@@ -37,8 +37,10 @@ def load_endpoint(path: Path) -> Endpoint:
         server = urlsplit(cluster["server"])
     except OSError as error:
         raise ClusterError(f"{path}: {error.strerror}; name a readable kubeconfig") from error
-    except (KeyError, TypeError, yaml.YAMLError) as error:
-        raise ClusterError(f"{path}: not a kubeconfig: no {error}; write it anew") from error
+    except KeyError as error:
+        raise ClusterError(f"{path}: no {error.args[0]}; write the kubeconfig anew") from error
+    except (TypeError, yaml.YAMLError) as error:
+        raise ClusterError(f"{path}: not a kubeconfig; write it anew") from error
     if server.hostname is None:
         raise ClusterError(f"{path}: {cluster['server']!r} names no host; give the server's URL")
     tls = _tls(cluster, user) if server.scheme == "https" else None
