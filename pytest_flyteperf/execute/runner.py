@@ -33,7 +33,7 @@ from pytest_flyteperf.progress import Progress
 
 ABORT_S = 30.0
 """How long an aborted execution may take to end."""
-DEATH_S = 1.0
+DEATH_S = 3.0
 """How much later than a failed call the supervisor may tell that a process died."""
 DEATH_POLL_S = 0.02
 INTERRUPT_S = 3.0
