@@ -33,7 +33,7 @@ CLOCK_STEP_NS = 50_000_000
 """How far the wall clock may move against the monotonic one: NTP slews at most 30 ms a minute."""
 STEAL_SHARE = 1
 """Percent of CPU time that a hypervisor may take."""
-OTHER_SHARE = 25
+OTHER_SHARE = 50
 """Percent of CPU time that strangers may take; asked only where no pod ran, whose CPU time is not
 known apart. The recorder itself takes some of it."""
 LEAST_TICKS = 50

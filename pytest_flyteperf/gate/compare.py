@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from pytest_flyteperf.gate import statistics
-from pytest_flyteperf.gate.policy import SESSION_DEVIATION, default_tolerance
+from pytest_flyteperf.gate.policy import default_tolerance
 from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
 from pytest_flyteperf.gate.verdict import Kind, Verdict
 from pytest_flyteperf.model import Frozen, Metric, Unit
@@ -101,7 +101,8 @@ def compare(sample: Sample, policy: Policy) -> Change:
         [math.log(v) for v in pooled] if logarithmic else pooled,
         [math.log(v) for v in sample.now] if logarithmic else sample.now,
     )
-    noise = _Noise(sample.before, middle, sample.sessions, logarithmic=logarithmic)
+    prior = policy.session_deviation * (1 if logarithmic else middle)
+    noise = _Noise(sample.before, sample.sessions, prior, logarithmic=logarithmic)
     repeats = policy.budget or len(sample.now)
     resolution, finds = noise.resolution(repeats, policy)
 
@@ -145,15 +146,14 @@ class _Noise:
     def __init__(
         self,
         before: Sequence[Sequence[int]],
-        middle: float,
         sessions_now: int,
+        prior: float,
         *,
         logarithmic: bool,
     ) -> None:
         sessions = [[math.log(v) if logarithmic else float(v) for v in one] for one in before]
         self._pooled = [value for session in sessions for value in session]
         self._scale = statistics.scale(self._pooled)
-        prior = SESSION_DEVIATION * (1 if logarithmic else middle)
         self.deviation = statistics.session_deviation(sessions, prior)
         """Standard deviation between sessions."""
         self.between = self.deviation * math.sqrt(1 / sessions_now + 1 / len(sessions))
@@ -210,7 +210,7 @@ def sharpness(
     pooled = [value for session in before for value in session]
     if not pooled or min(pooled) <= 0:
         return None
-    noise = _Noise(before, statistics.median(pooled), 1, logarithmic=True)
+    noise = _Noise(before, 1, policy.session_deviation, logarithmic=True)
 
     def resolved(count: int) -> float:
         return math.expm1(min(noise.resolution(count, policy)[0], MOST_GROWTH))

@@ -64,7 +64,7 @@ class Plan(NamedTuple):
     sessions: int
     repeats: int
     head: int
-    deviation: float = 0.015
+    deviation: float = 0.02
     """Between sessions, as a share."""
 
 
@@ -203,7 +203,13 @@ def portfolios(plan, rounds, seed):
     )
 
 
-PORTFOLIOS = (Plan(1, 12, 12), Plan(4, 12, 12), Plan(1, 12, 12, 0.03), Plan(4, 12, 12, 0.03))
+PORTFOLIOS = (
+    Plan(1, 12, 12),
+    Plan(4, 12, 12),
+    Plan(1, 12, 12, 0.03),
+    Plan(4, 12, 12, 0.03),
+    Plan(8, 12, 12, 0.03),
+)
 PLANS = (Plan(1, 20, 20), Plan(4, 20, 20), Plan(4, 40, 40))
 ROUNDS, SEED = 1000, 20261122
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from pytest_flyteperf.gate import Accepted, Baseline, Session
+from pytest_flyteperf.gate import Accepted, Baseline, Policy, Session
 from pytest_flyteperf.model import AdminKind, Environment, Machine, Measures, Size, Subject
 
 MACHINE = Machine(
@@ -26,6 +26,8 @@ HERE = Environment(
 )
 RELEASE = Subject(flyte="v1.16.8", digest="4f1d0a77c2b19e55")
 MS = 1_000_000
+POLICY = Policy(session_deviation=0.015)
+"""So that exact figures in tests do not hang on the default."""
 
 
 def accepted(sessions, **given):

@@ -197,7 +197,9 @@ def test_a_tolerance_below_the_resolution_is_refused_with_the_repeats_it_needs()
     before = accepted([{"handle_ns": noisy(n, 20, spread=0.1)} for n in range(8)])
 
     with pytest.raises(UsageError) as refused:
-        gate.check(Policy(tolerances={"handle_ns": 0.12}, budget=10), before)
+        gate.check(
+            Policy(tolerances={"handle_ns": 0.12}, budget=10, session_deviation=0.015), before
+        )
 
     assert str(refused.value) == (
         "chain (default): tolerance 12.0 % of working cannot be decided with 10 repeats, "
@@ -211,7 +213,9 @@ def test_a_tolerance_below_what_sessions_differ_by_is_refused():
     before = accepted([{"handle_ns": noisy(1, 20, middle=500 * MS)}])
 
     with pytest.raises(UsageError) as refused:
-        gate.check(Policy(tolerances={"handle_ns": 0.03}, budget=10), before)
+        gate.check(
+            Policy(tolerances={"handle_ns": 0.03}, budget=10, session_deviation=0.015), before
+        )
 
     assert str(refused.value).endswith(
         "; no number of repeats does, because sessions differ by 1.5 %: record more sessions, "

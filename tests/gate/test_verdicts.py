@@ -7,14 +7,14 @@ from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Kind, Policy, Verdict
 from pytest_flyteperf.model import AdminKind, Finding, Severity, Size
-from tests.gate.gate_examples import HERE, MACHINE, MS, accepted, noisy, repeats
+from tests.gate.gate_examples import HERE, MACHINE, MS, POLICY, accepted, noisy, repeats
 
 TIGHT = [x * MS for x in (100, 101, 102, 100, 101, 102, 100, 101, 102, 101)]
 
 
 def judged(now, before, **given):
     environment = given.pop("environment", HERE)
-    policy = given.pop("policy", None)
+    policy = given.pop("policy", POLICY)
     return gate.judge("chain", Size.DEFAULT, now, before, environment, policy, **given)
 
 

@@ -62,6 +62,36 @@ def test_a_pod_that_will_not_end_is_killed_after_its_grace(api, tmp_path):
     assert (ended["exitCode"], ended["reason"]) == (137, "Error")
 
 
+def test_a_second_deletion_may_be_in_more_of_a_hurry(api, tmp_path):
+    api.create("p", shell(f"trap '' TERM; touch {tmp_path}/up; while :; do sleep 0.01; done"))
+    api.wait_phase("p", "Running")
+    wait_for(tmp_path / "up", api)
+
+    api.delete("p", grace_s=1000)
+    api.delete("p", grace_s=1)
+    api.wait_gone("p")
+
+    ended = api.history("p")[-1][1]["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert ended["exitCode"] == 137
+
+
+def test_a_pod_deleted_before_its_turn_never_runs(api, tmp_path):
+    wait = shell(f"while ! [ -e {tmp_path}/go ]; do sleep 0.01; done")
+    for place in range(4):
+        api.create(f"busy{place}", wait)
+    api.create("p", ["touch", f"{tmp_path}/ran"], nodeName="local")
+    api.wait(lambda api: all(api.phase(f"busy{n}") == "Running" for n in range(4)))
+
+    api.delete("p")
+    api.wait_gone("p")
+
+    assert api.history("p")[-1][1]["status"]["phase"] == "Failed"
+    assert not api.history("p")[-1][1]["status"]["startTime"].startswith("1970")
+    (tmp_path / "go").touch()
+    api.wait(lambda api: all(api.phase(f"busy{n}") == "Succeeded" for n in range(4)))
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_finalizer_keeps_the_object_and_not_the_process(api):
     api.create("p", ["sleep", "1000"], metadata={"finalizers": ["flyte.org/finalizer-k8s"]})
     api.wait_phase("p", "Running")

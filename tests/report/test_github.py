@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_flyteperf import gate
 from pytest_flyteperf.model import Size
 from pytest_flyteperf.report import github
-from tests.gate.gate_examples import HERE, MS, RELEASE, accepted, repeats
+from tests.gate.gate_examples import HERE, MS, POLICY, RELEASE, accepted, repeats
 
 COLUMN = {
     "handle_ns": [x * MS for x in (500, 501, 502, 499, 500, 501, 500, 500)],
@@ -19,7 +19,7 @@ BEFORE = accepted([COLUMN])
 
 
 def judged(case="chain", before=BEFORE, **given):
-    return gate.judge(case, Size.DEFAULT, repeats(**{**COLUMN, **given}), before, HERE)
+    return gate.judge(case, Size.DEFAULT, repeats(**{**COLUMN, **given}), before, HERE, POLICY)
 
 
 SLOW = judged("slow_chain", handle_ns=[x * 2 for x in COLUMN["handle_ns"]])

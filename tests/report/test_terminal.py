@@ -11,7 +11,7 @@ from pytest_flyteperf import gate
 from pytest_flyteperf.model import METRICS, Finding, Severity, Size
 from pytest_flyteperf.report import terminal, text
 from pytest_flyteperf.report.text import Style
-from tests.gate.gate_examples import HERE, MS, RELEASE, accepted, repeats
+from tests.gate.gate_examples import HERE, MS, POLICY, RELEASE, accepted, repeats
 
 COLUMN = {
     "duration_ns": [x * MS for x in (4800, 4810, 4820, 4790, 4800, 4810, 4800, 4805)],
@@ -25,7 +25,8 @@ BEFORE = accepted([COLUMN])
 
 def judged(case="chain", before=BEFORE, size=Size.DEFAULT, **given):
     problems = given.pop("problems", ())
-    return gate.judge(case, size, repeats(**{**COLUMN, **given}), before, HERE, problems=problems)
+    measured = repeats(**{**COLUMN, **given})
+    return gate.judge(case, size, measured, before, HERE, POLICY, problems=problems)
 
 
 SLOW = judged(

@@ -159,8 +159,9 @@ class Kubelet:
             else:
                 self._admission.add(pod)
         run.pod = pod
-        if pod.deleting and not run.stopping and not run.finished:
-            grace_s = pod.metadata.deletion_grace_period_seconds or 0
+        grace_s = pod.metadata.deletion_grace_period_seconds or 0
+        if pod.deleting and not run.finished and run.grace_s != grace_s:
+            run.grace_s = grace_s  # a second deletion may be in more of a hurry
             self._terminate(run, grace_s * _NS)
 
     def _leave(self, uid: str) -> None:
@@ -247,9 +248,12 @@ class Kubelet:
 
     def _started(self, event: protocol.Started) -> None:
         uid, _, name = event.key.partition("/")
-        if run := self._runs.get(uid):
-            run.states[name] = event
-            self._advance(run)
+        run = self._runs.get(uid)
+        if run is None:
+            self._forks.send(protocol.Stop(event.key))
+            return
+        run.states[name] = event
+        self._advance(run)
 
     def _ended(self, event: protocol.End) -> None:
         uid, _, name = event.key.partition("/")
@@ -284,10 +288,7 @@ class Kubelet:
         for run in tuple(self._runs.values()):
             self._reconcile_run(run, known)
         for event in hello.running:
-            if event.key.partition("/")[0] in self._runs:
-                self._started(event)
-            else:
-                self._forks.send(protocol.Stop(event.key))
+            self._started(event)
         for end in hello.ended:
             self._ended(end)
         if not self._is_ready:
@@ -359,7 +360,14 @@ class Kubelet:
         self._ends += 1
         if self._ends % _PRUNE_EVERY == 0:
             logs.prune(self._logs)
-        patch = status.ended(run.pod, run.states, run.start_ns, run.verdict)
+        start_ns = run.start_ns or time.time_ns()
+        patch = status.ended(run.pod, run.states, start_ns, run.verdict)
+        _log.info(
+            "pod %s: %s, %.0f ms after it was first seen",
+            run.pod.title,
+            patch["status"]["phase"],
+            (time.time_ns() - run.seen_ns) / 1e6,
+        )
         self._write(run, "PATCH", "/status", patch, self._end_written)
 
     def _end_written(self, run: PodRun, answer: bytes | ApiError) -> None:

@@ -24,6 +24,8 @@ class PodRun:
         """It has left the API; nothing is to be written for it any more."""
         self.stopping = False
         """Its processes were told to end; no further container is begun."""
+        self.grace_s: int | None = None
+        """What the last deletion gave its processes; None while it is not being deleted."""
         self.begun = False
         """It was admitted and its deadline runs."""
         self.finished = False

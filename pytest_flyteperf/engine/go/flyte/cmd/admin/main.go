@@ -1,4 +1,3 @@
-// Program flyteperf-admin stands in for FlyteAdmin and DataCatalog: one process, one gRPC port, one file of state.
 package main
 
 import (
