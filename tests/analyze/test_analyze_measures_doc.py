@@ -26,8 +26,12 @@ def test_every_metric_has_its_sentence_and_its_source(metric):
 def test_sizes_are_those_of_the_recordings(recordings, case):
     state = analyze_recording(recordings / case / "0").state
 
-    row = (
-        f"| {case}/0 | {state.peak_bytes} | {state.peak_gzip_bytes} | {state.peak_binary_bytes} |"
-        f" {state.peak_plugin_bytes} | {state.peak_nodes} |"
-    )
-    assert row in DOC.read_text()
+    (row,) = [line for line in DOC.read_text().splitlines() if line.startswith(f"| {case}/0 |")]
+    told = [int(cell) for cell in row.split("|")[2:-1]]
+    assert told == [
+        state.peak_bytes,
+        pytest.approx(state.peak_gzip_bytes, rel=0.05),  # zlib's versions differ a little
+        state.peak_binary_bytes,
+        state.peak_plugin_bytes,
+        state.peak_nodes,
+    ]
