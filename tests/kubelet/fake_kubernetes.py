@@ -230,6 +230,7 @@ class FakeKubernetes:
 
     def fault(self, request):
         self.requests.append(request)
+        self.changed.notify_all()
         for fault in self.faults:
             if fault[0].search(request) and fault[2]:
                 fault[2] -= 1
