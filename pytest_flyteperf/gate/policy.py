@@ -75,9 +75,7 @@ class Policy(Frozen, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        for name in (*(self.gate or ()), *self.tolerances, *self.floors):
-            if name not in METRICS:
-                raise UsageError(f"gate: no metric {name!r}; there are {', '.join(METRICS)}")
+        self._check_metrics()
         for name, share in self.tolerances.items():
             if not 0 <= share < float("inf"):
                 raise UsageError(
@@ -86,6 +84,14 @@ class Policy(Frozen, frozen=True):
         for name, floor in self.floors.items():
             if floor < 0:
                 raise UsageError(f"gate: floor {floor!r} of {name} is negative")
+        self._check_chances()
+
+    def _check_metrics(self) -> None:
+        for name in (*(self.gate or ()), *self.tolerances, *self.floors):
+            if name not in METRICS:
+                raise UsageError(f"gate: no metric {name!r}; there are {', '.join(METRICS)}")
+
+    def _check_chances(self) -> None:
         for name, chance in {"false_alarms": self.false_alarms, "misses": self.misses}.items():
             if not 0 < chance < MOST_ERROR:
                 raise UsageError(f"gate: {name} {chance!r}; give a chance below {MOST_ERROR}")

@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
@@ -12,7 +13,7 @@ from pytest_flyteperf.gate import Policy, Verdict
 from pytest_flyteperf.model import Size
 from tests.gate import error_rates
 from tests.gate.error_rates import CASES, Plan
-from tests.gate.gate_examples import HERE, MS, accepted, noisy, repeats
+from tests.gate.gate_examples import HERE, MS, POLICY, accepted, noisy, repeats
 
 BY_NAME = {noise.name: noise for noise in CASES}
 ROUNDS = 300
@@ -43,7 +44,9 @@ def test_an_unchanged_portfolio_raises_no_alarm():
 @pytest.mark.parametrize(
     ("case", "plan", "effect"),
     [
-        ("echo_chain", Plan(4, 80, 80), 1.15),
+        # Two minutes, and five, of measuring; the five sessions of a baseline as long.
+        ("echo_chain_of_fifty", Plan(5, 24, 24), 1.15),
+        ("echo_chain_of_fifty", Plan(5, 60, 60), 1.14),
         ("chain_of_ten", Plan(4, 20, 30), 1.20),
         ("chain", Plan(4, 20, 20), 1.20),
     ],
@@ -197,9 +200,7 @@ def test_a_tolerance_below_the_resolution_is_refused_with_the_repeats_it_needs()
     before = accepted([{"handle_ns": noisy(n, 20, spread=0.1)} for n in range(8)])
 
     with pytest.raises(UsageError) as refused:
-        gate.check(
-            Policy(tolerances={"handle_ns": 0.12}, budget=10, session_deviation=0.015), before
-        )
+        gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.12}, budget=10), before)
 
     assert str(refused.value) == (
         "chain (default): tolerance 12.0 % of working cannot be decided with 10 repeats, "
@@ -213,9 +214,7 @@ def test_a_tolerance_below_what_sessions_differ_by_is_refused():
     before = accepted([{"handle_ns": noisy(1, 20, middle=500 * MS)}])
 
     with pytest.raises(UsageError) as refused:
-        gate.check(
-            Policy(tolerances={"handle_ns": 0.03}, budget=10, session_deviation=0.015), before
-        )
+        gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.03}, budget=10), before)
 
     assert str(refused.value).endswith(
         "; no number of repeats does, because sessions differ by 1.5 %: record more sessions, "
