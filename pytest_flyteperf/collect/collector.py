@@ -55,6 +55,8 @@ class Mark(NamedTuple):
     logs: dict[str, LogSlice]
     metrics: dict[str, bytes]
     machine: MachineUse | None
+    gaps: int
+    """How often either watch had lost events by then."""
     unix_ns: int
     monotonic_ns: int
 
@@ -155,6 +157,7 @@ class Collector:
             },
             metrics=metrics,
             machine=look(self._deployment.pids),
+            gaps=self._gaps(),
             unix_ns=self._wall_ns(),
             monotonic_ns=self._monotonic_ns(),
         )
@@ -195,7 +198,7 @@ class Collector:
             timed_out=timed_out,
             trace_wait_ns=trace_wait_ns,
             traces_complete=complete,
-            watch_gaps=self._pods.gaps + self._workflows.gaps,
+            watch_gaps=self._gaps() - mark.gaps,
             clock_step_ns=(self._wall_ns() - mark.unix_ns)
             - (self._monotonic_ns() - mark.monotonic_ns),
             machine_before=mark.machine,
@@ -229,6 +232,9 @@ class Collector:
                 return False
             time.sleep(CLEANUP_POLL_S)
         return True
+
+    def _gaps(self) -> int:
+        return self._pods.gaps + self._workflows.gaps
 
     def _wait_for_event(
         self, mark: Mark, name: str, timeout_s: float, guard: Guard

@@ -201,7 +201,11 @@ class CaseRun:
                 raise dead from error
             self._abort(collector, name, mark)
             raise
-        self._discard(collector, _names(name, collected.harvest))
+        try:
+            self._discard(collector, _names(name, collected.harvest))
+        except FlyteperfError as error:
+            # The repeat is finished and on disk; what is left is discarded by the next run.
+            self._progress(f"{self._spec.name}: {name} is left for the next run: {error}")
         client_ns = round(end.unix_s * 1e9) - submitted_ns
         self._progress(f"{self._spec.name}: {label}: {end.phase} in {client_ns / 1e9:.2f} s")
         return Repeat(

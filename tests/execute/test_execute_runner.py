@@ -7,9 +7,12 @@ import grpc
 import pytest
 from execute_workflows import pair, single
 
+from pytest_flyteperf.collect import Collector
+from pytest_flyteperf.collect.watching import Watcher
 from pytest_flyteperf.errors import ClusterError, ExecutionError, RecordingError, RegistrationError
 from pytest_flyteperf.execute import ABSENT, CaseSpec, run_case
 from pytest_flyteperf.execute.journal import ExecutionJournal
+from pytest_flyteperf.kubeapi import KubeError
 from pytest_flyteperf.model import RunPlan
 from tests.doubles.flyte import FakeFlyte
 from tests.doubles.kube import PODS, WORKFLOWS, flyteworkflow, pod
@@ -344,6 +347,31 @@ class TestCleaningUp:
 
         assert "TerminateExecution" not in flyte.admin.calls
         assert [name for _, name in flyte.kube.objects] == ["theirs"]
+
+    def test_a_finished_repeat_outlives_a_failed_cleaning_up(self, flyte, monkeypatch):
+        said = []
+        refused = KubeError("DELETE: 500 no space", 500)
+        monkeypatch.setattr(Collector, "discard", lambda *_: (_ for _ in ()).throw(refused))
+        (repeat,) = start(flyte, said=said)
+
+        assert Path(repeat.recording, "recording.json").exists()
+        assert f"single: {repeat.execution} is left for the next run: {refused}" in said
+        assert ExecutionJournal(flyte.folder / "cluster").open() == (repeat.execution,)
+
+    def test_a_gap_of_the_watch_counts_for_the_repeat_it_fell_into(self, flyte, monkeypatch):
+        watchers = []
+        enter = Watcher.__enter__
+        monkeypatch.setattr(Watcher, "__enter__", lambda w: (watchers.append(w), enter(w))[1])
+        created = flyte.admin.on_create
+        names = []
+
+        def with_a_gap_in_the_second(request):
+            names.append(request.name)
+            watchers[0].gaps += len(names) == 2
+            created(request)
+
+        flyte.admin.on_create = with_a_gap_in_the_second
+        assert [header(r)["watch_gaps"] for r in start(flyte, repeats=3)] == [0, 1, 0]
 
     def test_a_journal_survives_and_forgets(self, tmp_path):
         journal = ExecutionJournal(tmp_path)
