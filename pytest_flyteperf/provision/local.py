@@ -13,6 +13,7 @@ import signal
 import sys
 import sysconfig
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from pytest_flyteperf.engine.build import Engine
     from pytest_flyteperf.progress import Progress
 
+_PACKAGE = Path(__file__).parents[1]
+
 
 def clusters_dir() -> Path:
     """Folder of all local clusters of this user; it may not exist yet."""
@@ -59,16 +62,21 @@ def cluster_name(tools_digest: str, project: Path) -> str:
     the time of the environment's last installation and those of our own sources' last edits: a
     fork server that has imported older ones is not found again.
     """
-    package = Path(__file__).parents[1]
-    place = (sys.prefix, str(package), str(project.resolve()), str(clusters_dir()))
+    place = (sys.prefix, str(_PACKAGE), str(project.resolve()), str(clusters_dir()))
     code = (
         tools_digest,
         os.path.realpath(sys.executable),
         os.environ.get("PYTHONPATH", ""),
-        str(Path(sysconfig.get_path("purelib")).stat().st_mtime_ns),
-        *(f"{file} {file.stat().st_mtime_ns}" for file in sorted(package.rglob("engine/**/*.py"))),
+        *_edits(),
     )
     return "-".join(("local", _digest(place), _digest(code)))
+
+
+@cache
+def _edits() -> tuple[str, ...]:
+    """Times of the last installation and edits, the same for the life of this process."""
+    files = (Path(sysconfig.get_path("purelib")), *sorted(_PACKAGE.rglob("engine/**/*.py")))
+    return tuple(f"{file} {file.stat().st_mtime_ns}" for file in files)
 
 
 def _digest(parts: tuple[str, ...]) -> str:
