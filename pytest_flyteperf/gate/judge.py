@@ -283,15 +283,14 @@ def _metric(c: _Comparison, baseline: Baseline | None, policy: Policy) -> Metric
         baseline=before,
         now=now,
     )
-    if now is None or c.missing:
-        if before is None:
-            return plain
-        missing = f"not measured in {c.missing} of {c.missing + len(c.now)} repeats"
-        return _answer(plain, Verdict.INVALID, f"{missing}; the baseline has it")
     if before is None or baseline is None:
-        return _answer(plain, Verdict.NO_BASELINE, "the baseline does not have it")
+        return plain if now is None else _answer(plain, Verdict.NO_BASELINE, "not in the baseline")
     if c.incomparable is not None:
         return _answer(plain, Verdict.INCOMPARABLE, c.incomparable)
+    if c.missing or now is None:
+        count = c.missing + len(c.now)
+        reason = f"not measured in {c.missing} of {count} repeats; the baseline has it"
+        return _answer(plain, Verdict.INVALID, reason)
     if c.kind is Kind.EXACT:
         return _exact(c, plain)
     return _statistical(c, plain, baseline, policy)

@@ -111,7 +111,7 @@ def scaled(values, factor):
             {"pods": [5] * 10},
             {"handle_ns": TIGHT, "pods": [5] * 10},
             Verdict.NO_BASELINE,
-            "the baseline does not have it",
+            "not in the baseline",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 70 else "",
@@ -420,3 +420,18 @@ def test_growth_from_nothing_is_told_in_milliseconds():
     result = judged(repeats(user_ns=[50 * MS] * 8, pods=[0] * 8), accepted([nothing]))
 
     assert of(result, "user_ns").reason == "+50 ms [+50 ms, +50 ms] exceeds tolerance 10 ms (floor)"
+
+
+def test_a_metric_that_another_environment_does_not_show_is_incomparable():
+    elsewhere = structs.replace(HERE, admin_kind=AdminKind.FLYTEADMIN)
+    before = accepted([{"handle_ns": TIGHT, "pods": [5] * 10}], environment=elsewhere)
+
+    result = judged(repeats(pods=[5] * 10), before)
+
+    assert of(result, "handle_ns").verdict is Verdict.INCOMPARABLE
+
+
+def test_a_metric_known_in_some_repeats_alone_is_not_held_against_a_baseline_without_it():
+    result = judged(repeats(pods=[5] * 3, rounds=[7, None, 7]), accepted([{"pods": [5] * 3}]))
+
+    assert of(result, "rounds").verdict is Verdict.NO_BASELINE
