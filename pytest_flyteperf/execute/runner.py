@@ -21,7 +21,13 @@ from pytest_flyteperf.collect import (
     Submission,
     error_message,
 )
-from pytest_flyteperf.errors import ClusterError, ExecutionError, FlyteperfError, RecordingError
+from pytest_flyteperf.errors import (
+    ClusterError,
+    ExecutionError,
+    FlyteperfError,
+    RecordingError,
+    RegistrationError,
+)
 from pytest_flyteperf.execute.case import ABSENT, CaseSpec
 from pytest_flyteperf.execute.journal import ExecutionJournal
 from pytest_flyteperf.execute.literals import to_literals, to_python
@@ -38,6 +44,10 @@ DEATH_S = 3.0
 DEATH_POLL_S = 0.02
 INTERRUPT_S = 3.0
 """The same when the user waits for the prompt; what is left is discarded by the next run."""
+
+
+_WORKFLOWS_OWN = (ExecutionError, RegistrationError)
+"""Failures that a died process does not explain."""
 
 
 class Death(Protocol):
@@ -108,6 +118,15 @@ class CaseRun:
             ClusterError: a process that the run needs ended, with the last words of its log.
             RecordingError: a recording cannot be written.
         """
+        try:
+            yield from self._all()
+        except FlyteperfError as error:
+            dead = None if isinstance(error, _WORKFLOWS_OWN) else self._awaited_death()
+            if dead is not None and dead is not error:
+                raise dead from error
+            raise
+
+    def _all(self) -> Iterator[Repeat]:
         warmups = max(self._plan.warmups, self._spec.least_warmups)
         self._check_folders(warmups)
         with Collector(self._deployment) as collector:
