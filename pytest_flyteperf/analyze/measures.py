@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from pytest_flyteperf.analyze.views import ownership_of
 from pytest_flyteperf.model import METRICS, Finding, Measures, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pytest_flyteperf.analyze.ledger import Ledger
@@ -41,7 +43,23 @@ def analyze_recording(folder: str | Path) -> Measures:
     Raises:
         RecordingError: the recording is absent, incomplete or damaged.
     """
-    recording = Recording(folder)
+    with _uncollected():
+        return _analyze(Recording(folder))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare the cyclic garbage collector: it would walk all nodes again and again for nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _analyze(recording: Recording) -> Measures:
     parts = (recording, *recording.children)
     family = frozenset(part.execution.id.name for part in parts)
     pods = _pods(recording, family)

@@ -12,21 +12,24 @@ SECOND_NS = 1_000_000_000
 _DIGITS = 9
 
 
-@lru_cache(maxsize=4096)
-def _day_seconds(date: str) -> int:
-    """Seconds from the Unix epoch to midnight UTC of `YYYY-MM-DD`.
+@lru_cache(maxsize=1 << 14)
+def _seconds(stamp: str) -> int:
+    """Seconds from the Unix epoch to `YYYY-MM-DDTHH:MM:SS`, UTC.
 
     The count of days is Howard Hinnant's `days_from_civil`
     (https://howardhinnant.github.io/date_algorithms.html).
     """
-    year, month, day = int(date[:4]), int(date[5:7]), int(date[8:10])
-    if date[4] != "-" or date[7] != "-" or not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004
-        raise ValueError(date)
+    if stamp[4:17:3] not in {"--T::", "--t::", "-- ::"} or not stamp[:4].isdigit():
+        raise ValueError(stamp)
+    year, month, day = int(stamp[:4]), int(stamp[5:7]), int(stamp[8:10])
+    if not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004
+        raise ValueError(stamp)
     year -= month <= 2  # noqa: PLR2004
     era, of_era = divmod(year, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
     day_of_era = of_era * 365 + of_era // 4 - of_era // 100 + day_of_year
-    return (era * 146_097 + day_of_era - 719_468) * 86_400
+    days = era * 146_097 + day_of_era - 719_468
+    return days * 86_400 + int(stamp[11:13]) * 3600 + int(stamp[14:16]) * 60 + int(stamp[17:19])
 
 
 def _fraction_ns(digits: str) -> int:
@@ -39,30 +42,29 @@ def unix_ns(stamp: str) -> int:
     Raises:
         ValueError: the text is no RFC 3339 stamp.
     """
-    if len(stamp) < 20 or stamp[10] not in "Tt " or stamp[13] != ":" or stamp[16] != ":":  # noqa: PLR2004
+    if len(stamp) < 20:  # noqa: PLR2004
         raise ValueError(stamp)
-    seconds = (
-        _day_seconds(stamp[:10])
-        + int(stamp[11:13]) * 3600
-        + int(stamp[14:16]) * 60
-        + int(stamp[17:19])
-    )
+    whole = _seconds(stamp[:19]) * SECOND_NS
     rest = stamp[19:]
     if rest in {"Z", "z"}:
-        return seconds * SECOND_NS
-    fraction = 0
-    if rest[0] == ".":
-        end = 1
-        while end < len(rest) and rest[end].isdigit():
-            end += 1
-        fraction = _fraction_ns(rest[1:end])
-        rest = rest[end:]
-    if rest not in {"Z", "z"}:
-        if len(rest) != 6 or rest[0] not in "+-" or rest[3] != ":":  # noqa: PLR2004
-            raise ValueError(stamp)
-        offset = int(rest[1:3]) * 3600 + int(rest[4:6]) * 60
-        seconds += -offset if rest[0] == "+" else offset
-    return seconds * SECOND_NS + fraction
+        return whole
+    if rest[-1] not in "Zz":
+        whole -= _offset_s(rest[-6:]) * SECOND_NS
+        rest = rest[:-5]
+    fraction = rest[1:-1]
+    if not fraction and len(rest) == 1:
+        return whole
+    if rest[0] != "." or not fraction.isdigit():
+        raise ValueError(stamp)
+    return whole + _fraction_ns(fraction)
+
+
+def _offset_s(offset: str) -> int:
+    """Seconds east of UTC of `+HH:MM`."""
+    if len(offset) != 6 or offset[0] not in "+-" or offset[3] != ":":  # noqa: PLR2004
+        raise ValueError(offset)
+    seconds = int(offset[1:3]) * 3600 + int(offset[4:6]) * 60
+    return seconds if offset[0] == "+" else -seconds
 
 
 def duration_ns(text: str) -> int:
