@@ -357,6 +357,8 @@ class Measures(Frozen):
     """None while the execution has not ended."""
     state: StateMeasures | None = None
     """None where FlyteWorkflow objects were not watched."""
+    trace_source: str | None = None
+    """File of the recording that traces were read from, e.g. `otlp.binpb`; None without traces."""
     components: tuple[ComponentUse, ...] = ()
     """Empty where the recorder could not look at the processes."""
 

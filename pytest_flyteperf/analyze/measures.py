@@ -96,6 +96,7 @@ def _analyze(recording: Recording) -> Measures:
         operations=work.costs(),
         latencies=work.orchestration.latencies(),
         state=None if records is None else measure_state(records, run.name, family),
+        trace_source=recording.trace_source,
         components=component_uses(recording.about),
     )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from pytest_flyteperf.analyze import foreign
 from pytest_flyteperf.analyze.documents import (
     ExecutionDocument,
     NodeExecutionDocument,
@@ -27,7 +28,7 @@ from pytest_flyteperf.analyze.documents import (
 from pytest_flyteperf.errors import RecordingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from io import BufferedIOBase
 
 MAX_DOCUMENT_BYTES = 1 << 30
@@ -103,8 +104,15 @@ class Recording:
 
     def traces(self) -> Iterator[TraceRecord] | None:
         """Every received export request in order, or None where traces were not received."""
-        path = self._find("otlp.binpb")
-        return None if path is None else _trace_records(path)
+        for name, reader in TRACES.items():
+            if path := self._find(name):
+                return reader(path)
+        return None
+
+    @property
+    def trace_source(self) -> str | None:
+        """The file that `traces` reads, without .gz; None where there is none."""
+        return next((name for name in TRACES if self._find(name)), None)
 
     def log(self) -> Iterator[bytes] | None:
         """The lines of Propeller's log, or None where it was not kept."""
@@ -127,18 +135,22 @@ class Recording:
         path = self._find(name)
         if path is None:
             return None
-        with _opened(path) as file:
-            content = _read(path, file, MAX_DOCUMENT_BYTES + 1)
-        if len(content) > MAX_DOCUMENT_BYTES:
-            raise RecordingError(f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes; refused")
-        try:
-            return msgspec.json.decode(content, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _damaged(path, error) from None
+        return _whole(path, kind)
 
     def _lines(self, name: str, kind: type[_T]) -> Iterator[_T] | None:
         path = self._find(name)
         return None if path is None else _json_lines(path, kind)
+
+
+def _whole(path: Path, kind: type[_T]) -> _T:
+    with _opened(path) as file:
+        content = _read(path, file, MAX_DOCUMENT_BYTES + 1)
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise RecordingError(f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes; refused")
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(path, error) from None
 
 
 def _damaged(path: Path, reason: object) -> RecordingError:
@@ -208,3 +220,28 @@ def _trace_records(path: Path) -> Iterator[TraceRecord]:
             if len(request) < length:
                 raise _damaged(path, f"record {number} is cut off")
             yield TraceRecord(received, request)
+
+
+def _otlp_lines(path: Path) -> Iterator[TraceRecord]:
+    for number, line in enumerate(_json_lines(path, foreign.OtlpLine), 1):
+        try:
+            received, request = foreign.from_otlp(line)
+        except ValueError as error:
+            raise _damaged(path, f"line {number}: {error}") from None
+        yield TraceRecord(received, request.SerializeToString())
+
+
+def _jaeger(path: Path) -> Iterator[TraceRecord]:
+    try:
+        for received, request in foreign.from_jaeger(_whole(path, foreign.JaegerDocument)):
+            yield TraceRecord(received, request.SerializeToString())
+    except ValueError as error:
+        raise _damaged(path, error) from None
+
+
+TRACES: dict[str, Callable[[Path], Iterator[TraceRecord]]] = {
+    "otlp.binpb": _trace_records,
+    "otlp.jsonl": _otlp_lines,
+    "jaeger.json": _jaeger,
+}
+"""Where traces are looked for, in this order, and how each is read."""
