@@ -19,6 +19,8 @@ from pytest_flyteperf.model import Deployment
 CALL_TIMEOUT_S = 30.0
 PAGE = 500
 """Rows a list call asks for; FlyteAdmin has no upper bound, gRPC messages have."""
+MOST_OF_MESSAGE = 300
+"""Characters of an error that are shown; the recording has all of it."""
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 """Phases of a workflow execution that nothing follows."""
@@ -170,8 +172,10 @@ def error_message(execution: Any) -> str:  # noqa: ANN401 - flyteidl has no type
         return " ".join(str(closure.abort_metadata.cause).split())
     if not closure.HasField("error"):
         return ""
-    lines = [line.strip() for line in str(closure.error.message).splitlines() if line.strip()]
-    return lines[-1] if lines else str(closure.error.code)
+    # flytekit sends a traceback, then `Message:` and the error alone.
+    message = str(closure.error.message)
+    said = " ".join(message.rpartition("\nMessage:\n")[2].split())
+    return said.removesuffix(" Message: .")[:MOST_OF_MESSAGE] or str(closure.error.code)
 
 
 def to_json(message: Any) -> dict[str, Any]:  # noqa: ANN401 - flyteidl has no types

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from flyteidl.admin.execution_pb2 import AbortMetadata, Execution, ExecutionClosure
+from flyteidl.core.execution_pb2 import ExecutionError
 
 from pytest_flyteperf.collect.admin import Admin, AdminError, error_message, files
 from tests.doubles.admin import FakeAdmin
@@ -85,13 +87,35 @@ def test_terminating_reports_other_refusals(flyte):
         admin.terminate("nobody", "why")
 
 
-def test_the_reason_of_a_failure_is_its_last_line(server):
+def test_the_reason_of_a_failure_is_flytekits_message_without_its_traceback(server):
     name = server.load(RECORDINGS / "failing/0")
 
-    message = "FlyteRuntimeException: USER:RuntimeError: error=planted failure"
-    assert "planted failure" in error_message(server.executions[name])
-    assert "\n" not in error_message(server.executions[name])
-    assert message.split(":", maxsplit=1)[0]
+    assert error_message(server.executions[name]) == "ValueError: planted failure"
+
+
+def test_the_reason_of_a_killed_pod_is_one_line():
+    message = (
+        "[3/3] currentAttempt done. Last Error: SYSTEM::Pod failed.\r\n"
+        "[p-n0-3] terminated with exit code (137). Reason [Error]. Message: \n."
+    )
+    execution = Execution(closure=ExecutionClosure(error=ExecutionError(message=message)))
+
+    assert error_message(execution) == (
+        "[3/3] currentAttempt done. Last Error: SYSTEM::Pod failed. "
+        "[p-n0-3] terminated with exit code (137). Reason [Error]."
+    )
+
+
+def test_an_error_without_a_message_is_named_by_its_code():
+    error = ExecutionError(code="RetriesExhausted", message=" \n")
+
+    assert error_message(Execution(closure=ExecutionClosure(error=error))) == "RetriesExhausted"
+
+
+def test_the_reason_of_an_abort_is_its_cause():
+    closure = ExecutionClosure(abort_metadata=AbortMetadata(cause="took too\nlong"))
+
+    assert error_message(Execution(closure=closure)) == "took too long"
 
 
 def test_a_success_has_no_reason(server):
