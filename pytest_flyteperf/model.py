@@ -34,7 +34,7 @@ class AdminKind(StrEnum):
 # --- cluster and deployment -------------------------------------------------------------------
 
 
-class ObjectStore(Frozen):
+class ObjectStore(Frozen, frozen=True):
     """An S3 endpoint and the bucket that Flyte writes to."""
 
     endpoint: str
@@ -45,7 +45,7 @@ class ObjectStore(Frozen):
     region: str = "us-east-1"
 
 
-class Cluster(Frozen):
+class Cluster(Frozen, frozen=True):
     """A Kubernetes API and an object store: what `provision` hands to `deploy`."""
 
     kind: str
@@ -71,7 +71,7 @@ class Cluster(Frozen):
     """Digest of the embedded engine's programs."""
 
 
-class Subject(Frozen):
+class Subject(Frozen, frozen=True):
     """What is under test. Stored and shown on both sides of a verdict; never a key."""
 
     flyte: str
@@ -84,7 +84,7 @@ class Subject(Frozen):
     """The text of `--flyteperf-config`, if any."""
 
 
-class Machine(Frozen):
+class Machine(Frozen, frozen=True):
     """Where it was measured: half of a baseline's key. Absolute figures hold only here."""
 
     engine_digest: str | None
@@ -95,7 +95,7 @@ class Machine(Frozen):
     kernel: str
 
 
-class Environment(Frozen):
+class Environment(Frozen, frozen=True):
     """Where and how it was measured: with case and size, the key of a baseline."""
 
     cluster_kind: str
@@ -109,7 +109,7 @@ class Environment(Frozen):
     """How many pods the process kubelet runs at once (local only)."""
 
 
-class Deployment(Frozen):
+class Deployment(Frozen, frozen=True):
     """A Flyte on a cluster: what `deploy` hands to `execute` and `collect`."""
 
     cluster: Cluster
@@ -136,7 +136,7 @@ class Deployment(Frozen):
 # --- execution --------------------------------------------------------------------------------
 
 
-class RunPlan(Frozen):
+class RunPlan(Frozen, frozen=True):
     """How a case is repeated."""
 
     warmups: int
@@ -147,7 +147,7 @@ class RunPlan(Frozen):
     """Submit each repeat at a seeded, uniformly random phase of the second."""
 
 
-class Repeat(Frozen):
+class Repeat(Frozen, frozen=True):
     """One finished execution of a case and where its recording lies."""
 
     case: str
@@ -179,7 +179,7 @@ class Severity(StrEnum):
     INVALID = "invalid"
 
 
-class Finding(Frozen):
+class Finding(Frozen, frozen=True):
     """One audit check that fired."""
 
     check: str
@@ -187,7 +187,7 @@ class Finding(Frozen):
     evidence: str
 
 
-class Cost(Frozen):
+class Cost(Frozen, frozen=True):
     """What one kind of operation cost within a repeat."""
 
     calls: int
@@ -240,7 +240,7 @@ class NodeMeasures(Frozen, gc=False):
     owners: tuple[Owned, ...] = ()
 
 
-class NodeOverhead(Frozen):
+class NodeOverhead(Frozen, frozen=True):
     """The overhead that the RFC defines: summed over nodes, so it may exceed the wall clock."""
 
     flyte_ns: int
@@ -256,7 +256,7 @@ class NodeOverhead(Frozen):
         return (self.flyte_ns + self.scheduling_ns) / whole if whole else None
 
 
-class Ownership(Frozen):
+class Ownership(Frozen, frozen=True):
     """Who owns the wall clock of an execution."""
 
     wall_ns: int
@@ -269,7 +269,7 @@ class Ownership(Frozen):
     summed: NodeOverhead
 
 
-class Latency(Frozen):
+class Latency(Frozen, frozen=True):
     """How long the spans of one operation beneath the execution's handles took, children included.
 
     Quantiles are nearest-rank: the smallest value that at least so many values do not exceed.
@@ -308,7 +308,7 @@ class Revision(Frozen, frozen=True, gc=False):
     status_bytes: int
 
 
-class StateMeasures(Frozen):
+class StateMeasures(Frozen, frozen=True):
     """How large the FlyteWorkflow objects of an execution and its children became."""
 
     revisions: int
@@ -339,7 +339,7 @@ class StateMeasures(Frozen):
     """Every revision in order."""
 
 
-class Measures(Frozen):
+class Measures(Frozen, frozen=True):
     """What analysis computes from one recording."""
 
     execution: str
@@ -371,7 +371,7 @@ class Unit(StrEnum):
     BYTES = "bytes"
 
 
-class Metric(Frozen):
+class Metric(Frozen, frozen=True):
     """A figure that analysis computes per repeat and that the gate can compare."""
 
     name: str
