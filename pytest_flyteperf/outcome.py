@@ -81,6 +81,11 @@ class CaseResult(Frozen, frozen=True):
             if all(finding.severity is not Severity.INVALID for finding in one.findings)
         )
 
+    @property
+    def invalid(self) -> int:
+        """How many repeats an audit check has thrown out."""
+        return len(self.repeats) - len(self.valid)
+
 
 def failed(result: CaseResult, reason: str) -> CaseVerdict:
     """The verdict on a case whose test failed for another reason than its figures."""

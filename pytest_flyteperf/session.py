@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,8 @@ from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack
 
 UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a run that SIGTERM ended, as shells have it."""
 FRESH = 1 << 40
 """Range of fresh numbers: two sessions get the same one about never."""
 
@@ -79,7 +83,7 @@ class Session:
     @contextmanager
     def cluster(self) -> Iterator[Cluster]:
         """A running cluster, held for the session."""
-        with self._explained(), self._stack.cluster("pytest") as cluster:
+        with _terminable(), self._explained(), self._stack.cluster("pytest") as cluster:
             yield cluster
 
     @contextmanager
@@ -135,10 +139,14 @@ class Session:
             folder=str(self._folder / name),
         )
         item.stash[_RESULT] = result
+        replaced = 0
         try:
             for repeat in run:
                 result = result.having(_measured(repeat), digest=run.digest)
                 item.stash[_RESULT] = result
+                if replaced < min(result.invalid, _spare(plan.repeats)):
+                    replaced += 1
+                    run.more(1)
         finally:
             self._screen.clear()
             self._save(result)
@@ -192,14 +200,14 @@ class Session:
 
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Let a report name its case's result, whatever came of the test."""
-        report.flyteperf_infrastructure = item.stash.get(_TROUBLE, False)
+        vars(report)["flyteperf_infrastructure"] = item.stash.get(_TROUBLE, False)
         result = item.stash.get(_RESULT, None)
         if result is None:
             return
         if report.failed and result.verdict is None:
             failed = outcome.failed(result, _first_line(report.longreprtext))
             result = msgspec.structs.replace(result, verdict=failed)
-        report.flyteperf = str(self._save(result))
+        vars(report)["flyteperf"] = str(self._save(result))
 
     # --- after the last case ------------------------------------------------------------------
 
@@ -243,11 +251,33 @@ class Session:
             self._screen.clear()
 
 
+def _spare(repeats: int) -> int:
+    """How many invalid repeats are replaced; with more, the case is invalid anyway."""
+    return max(1, repeats // 4)
+
+
 def _patient(config: pytest.Config, settings: Settings) -> Settings:
     """Let a worker of xdist wait for its fellows' repeats, however long they take."""
     if hasattr(config, "workerinput"):
         return dataclasses.replace(settings, wait_s=float("inf"))
     return settings
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind like Ctrl-C, so that what was started ends and what is done is kept."""
+
+    def stop(*_: object) -> NoReturn:
+        raise pytest.exit.Exception("SIGTERM", returncode=TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _SameOutputs:
