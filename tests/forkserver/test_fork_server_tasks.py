@@ -120,12 +120,13 @@ def test_a_task_may_spawn(run_task):
 def test_a_task_sees_a_fresh_process(run_task, project, tmp_path):
     text = """\
         import json, logging, os, random, sys, tempfile, threading, time
-        from flytekit import current_context
+        from flytekit.configuration import Config
         from flytekit.core.context_manager import FlyteContextManager
         json.dump({
             "cwd": os.getcwd(), "argv": sys.argv[:2], "path": sys.path,
             "tmp": tempfile.gettempdir(), "x": os.environ.get("X"), "zone": time.tzname[0],
             "sandbox": str(FlyteContextManager.current_context().file_access.local_sandbox_dir),
+            "default": Config.auto().local_sandbox_path,
             "level": logging.getLogger("flytekit").level, "random": random.random(),
             "preload": os.environ.get("FLYTE_INTERNAL_EXECUTION_ID"),
         }, open(os.environ["OUT"], "w"))
@@ -147,6 +148,8 @@ def test_a_task_sees_a_fresh_process(run_task, project, tmp_path):
     assert one["path"].index(str(project)) == len(one["path"]) - 1
     assert (one["tmp"], one["x"], one["zone"]) == (str(tmp_path), "1", "UTC")
     assert one["sandbox"].startswith(str(tmp_path))
+    assert one["default"].startswith(str(tmp_path))
+    assert one["default"] != two["default"]
     assert one["level"] == 10
     assert one["random"] != two["random"]
     assert one["sandbox"] != two["sandbox"]

@@ -11,7 +11,6 @@ if sys.path[0] == os.getcwd():  # noqa: PTH109 - pathlib is not imported yet
 
 import argparse
 import contextlib
-import shutil
 import signal
 import socket
 import tempfile
@@ -31,10 +30,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # A parent that waits for signals with sigwait bequeaths its mask.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
-    scratch = Path(tempfile.mkdtemp(prefix="flyteperf-forkserver-"))
-    owner = os.getpid()
     try:
-        preload(scratch)
+        # Each child makes such files of its own; these are no longer needed once all is imported.
+        with tempfile.TemporaryDirectory(prefix="flyteperf-forkserver-") as scratch:
+            preload(Path(scratch))
         with _listen(arguments.socket) as listener:
             _announce(arguments.ready_file)
             Server(listener, _interpreter_path()).serve()
@@ -42,10 +41,9 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - the supervisor shows a dead process's log
         return error.exit_code
     finally:
-        if os.getpid() == owner:
-            shutil.rmtree(scratch, ignore_errors=True)
-            for path in (arguments.socket, arguments.ready_file):
-                path.unlink(missing_ok=True)
+        # A child never comes here: `task.run` does not return, whatever happens.
+        for path in (arguments.socket, arguments.ready_file):
+            path.unlink(missing_ok=True)
     return 0
 
 

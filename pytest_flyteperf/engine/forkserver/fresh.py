@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 
 from flytekit import loggers
-from flytekit.configuration import DataConfig
+from flytekit.configuration import Config, DataConfig
 from flytekit.core import context_manager, data_persistence
 from flytekit.extend.backend import base_connector
 
@@ -20,6 +20,7 @@ def configure() -> None:
     for logger in (loggers.logger, loggers.user_space_logger, loggers.developer_logger):
         logger.handlers.clear()
     loggers.initialize_global_loggers()
+    _set_default_sandbox(tempfile.mkdtemp(prefix="flyte"))
     folder = tempfile.mkdtemp(prefix="flyte-")
     provider = data_persistence.FileAccessProvider(
         local_sandbox_dir=f"{folder}/sandbox",
@@ -30,3 +31,11 @@ def configure() -> None:
     data_persistence.default_local_file_access_provider = provider
     context_manager.default_local_file_access_provider = provider
     context_manager.FlyteContextManager.initialize()
+
+
+def _set_default_sandbox(folder: str) -> None:
+    """Replace the folder that flytekit made when imported, the default of a dataclass's field."""
+    stale = Config.local_sandbox_path
+    make = Config.__init__
+    make.__defaults__ = tuple(folder if d == stale else d for d in make.__defaults__ or ())
+    Config.local_sandbox_path = folder
