@@ -38,7 +38,8 @@ class TraceStatus(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     requests: int
     bytes: int
-    """Written to the file: always the end of a whole record."""
+    """Size of the file: always the end of a whole record. Slices are good while a lease is held;
+    a kept cluster's file begins anew when there is none."""
     refused: int
     """Requests turned away because they were malformed."""
     lost: int

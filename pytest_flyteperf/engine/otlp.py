@@ -109,6 +109,12 @@ class TraceFile:
             self.requests += 1
             return True
 
+    def clear(self) -> None:
+        """Forget what is stored; for a time at which nobody reads."""
+        with self._lock:
+            os.ftruncate(self._file, 0)
+            self.bytes = 0
+
     def _write(self, header: bytes, request: bytes) -> None:
         whole = len(header) + len(request)
         if self.bytes + whole > MAX_FILE_BYTES:
@@ -160,6 +166,10 @@ class Receiver:
             refused=self._refused,
             lost=self._file.lost,
         )
+
+    def clear(self) -> None:
+        """Forget what is stored; for a time at which nobody reads."""
+        self._file.clear()
 
     def close(self) -> None:
         """Finish the requests that have arrived and stop listening."""

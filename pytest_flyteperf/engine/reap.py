@@ -133,18 +133,24 @@ def _marked(marker: str) -> tuple[int, ...]:
 
 def _end(directory: Path, marker: str) -> tuple[str, ...]:
     """Kill leftovers until there are none: one may have started another meanwhile."""
-    ended: dict[int, str] = {}
+    ended: dict[tuple[int, int | None], str] = {}
     deadline = time.monotonic() + _PATIENCE_S
-    while leftovers := _leftovers(directory, marker):
-        names = {pid: f"{name} (pid {pid})" for pid, name in leftovers.items()}
-        if time.monotonic() > deadline:
-            alive = ", ".join(names.values())
-            raise ClusterError(f"{directory}: {alive} cannot be ended; look at it with ps")
-        for pid in leftovers:
+    while True:
+        leftovers = _leftovers(directory, marker)
+        for pid, name in leftovers.items():
+            ended[pid, start_ticks(pid)] = f"{name} (pid {pid})"
             _kill(pid, marker)
-        ended |= names
+        # One that is ending has no environment any more, but may still hold files.
+        ending = [
+            name
+            for (pid, ticks), name in ended.items()
+            if ticks is not None and start_ticks(pid) == ticks
+        ]
+        if not leftovers and not ending:
+            return tuple(dict.fromkeys(ended.values()))
+        if time.monotonic() > deadline:
+            raise ClusterError(f"{directory}: {', '.join(ending)} cannot be ended; see it with ps")
         time.sleep(0.005)
-    return tuple(ended.values())
 
 
 def _kill(pid: int, marker: str) -> None:

@@ -173,9 +173,16 @@ class Supervisor:
         return self._ending.is_set()
 
     def leases_changed(self, linger_s: float | None = None) -> None:
-        """Set or cancel the time of the end, as there are leases or not."""
-        if self._leases() or self._keep:
+        """Set or cancel the time of the end, as there are leases or not.
+
+        A kept cluster without leases has no reader of its traces: they end with the last lease.
+        """
+        if self._leases():
             self._expire_in(None)
+        elif self._keep:
+            self._expire_in(None)
+            if self._receiver is not None:
+                self._receiver.clear()
         elif self._deadline is None:
             self._expire_in(self._config.linger_s if linger_s is None else linger_s)
 

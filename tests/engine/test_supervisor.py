@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import msgspec
 import pytest
 
@@ -195,7 +196,7 @@ def test_a_death_of_a_ready_one_fails_the_start_of_the_rest(start):
             control.start(
                 (running.spec("fickle", fickle), running.spec("waits", probe=never)), seen
             )
-        assert gone(running.pid_of("waits"))
+        assert {status.state for status in control.status().processes} == {"exited"}
 
 
 def test_a_death_of_an_earlier_one_fails_a_start_too(start):
@@ -208,7 +209,7 @@ def test_a_death_of_an_earlier_one_fails_a_start_too(start):
         killer = f"{TELL}\ntell(); os.kill({base}, 9); time.sleep(600)"
         with pytest.raises(StartError, match=r"^base: killed by SIGKILL$"):
             control.start((running.spec("killer", killer, probe=never),))
-        assert gone(running.pid_of("killer"))
+        assert {status.state for status in control.status().processes} == {"exited"}
         assert control.death().name == "base"
 
 
@@ -438,6 +439,24 @@ def test_a_kept_cluster_outlives_its_leases(start):
         assert not gone(running.pid_of("a"))
         control.shutdown()
     assert gone(running.pid_of("a"))
+
+
+def test_traces_of_a_kept_cluster_last_as_long_as_a_lease(start):
+    running = start(keep=True)
+    method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+    with running.control() as one:
+        one.attach("one")
+        traces = until(lambda: one.status().traces)
+        with grpc.insecure_channel(traces.endpoint.removeprefix("http://")) as channel:
+            channel.unary_unary(method)(b"", timeout=PATIENCE_S)
+        size = one.status().traces.bytes
+        with running.control() as two:
+            two.attach("two")
+            one.detach(0.0)
+            assert two.status().traces.bytes == Path(traces.file).stat().st_size == size > 0
+        until(lambda: not one.status().leases)
+
+        assert one.status().traces.bytes == Path(traces.file).stat().st_size == 0
 
 
 def test_a_lease_handed_over_leaves_time_for_the_next(start):
