@@ -195,7 +195,7 @@ class Cost(Frozen, frozen=True):
     """Own time: the operations of a repeat sum up to `handle_ns`, and no instant counts twice."""
 
 
-class Owned(Frozen, gc=False):
+class Owned(Frozen, frozen=True, gc=False):
     """What one owner has of a stretch of time; low <= point <= high, points add up exactly."""
 
     owner: str
@@ -208,7 +208,7 @@ class Owned(Frozen, gc=False):
     high_ns: int
 
 
-class PathStep(Frozen, gc=False):
+class PathStep(Frozen, frozen=True, gc=False):
     """One stretch of the critical path; the stretches of an execution cover its wall clock."""
 
     start_ns: int
@@ -222,7 +222,7 @@ class PathStep(Frozen, gc=False):
     owners: tuple[Owned, ...]
 
 
-class NodeMeasures(Frozen, gc=False):
+class NodeMeasures(Frozen, frozen=True, gc=False):
     """One node execution's own ledger, from its first to its last event."""
 
     execution: str
@@ -286,6 +286,17 @@ class Latency(Frozen, frozen=True):
     p90_ns: int
     p99_ns: int
     max_ns: int
+
+
+class Signal(Frozen, frozen=True):
+    """What Propeller's own metrics counted over a repeat: approximate, never gated."""
+
+    name: str
+    count: int
+    sum_ns: int | None
+    """Of all of them; None for what is only counted."""
+    source: str
+    """Name of the Prometheus metric."""
 
 
 class ComponentUse(Frozen, frozen=True):
@@ -357,6 +368,8 @@ class Measures(Frozen, frozen=True):
     """None while the execution has not ended."""
     state: StateMeasures | None = None
     """None where FlyteWorkflow objects were not watched."""
+    signals: tuple[Signal, ...] = ()
+    """Empty where the recording has no metrics of Propeller."""
     trace_source: str | None = None
     """File of the recording that traces were read from, e.g. `otlp.binpb`; None without traces."""
     components: tuple[ComponentUse, ...] = ()
