@@ -3,6 +3,8 @@ import sys
 
 import pytest
 
+from pytest_flyteperf.settings import OPTIONS
+
 HEAVY = {"msgspec", "grpc", "flytekit", "kubernetes", "google.protobuf", "yaml", "psutil", "rich"}
 
 
@@ -35,8 +37,6 @@ def test_an_idle_run_imports_nothing_heavy(pytester):
 
 
 def test_every_option_is_in_the_help(pytester):
-    from pytest_flyteperf.settings import OPTIONS
-
     text = pytester.runpytest_subprocess("--help").stdout.str()
 
     assert [o.flag for o in OPTIONS if o.flag not in text] == []
