@@ -210,12 +210,12 @@ def test_output_that_cannot_be_written_shows_in_the_exit_code(run_task):
 
 def test_folders_of_the_session_come_before_libraries_and_behind_pythonpath(run_task, tmp_path):
     roots = tmp_path / "roots"
-    roots.write_text("/root/one\n/root/two\n")
+    roots.write_text("/roots/one\n/roots/two\n")
     text = f"import sys, json; json.dump(sys.path, open({str(tmp_path / 'seen')!r}, 'w'))\nreturn a"
 
     run_task(text, FLYTEPERF_IMPORT_ROOTS=str(roots), PYTHONPATH="/given")
 
-    assert json.loads((tmp_path / "seen").read_text())[1:4] == ["/given", "/root/one", "/root/two"]
+    assert json.loads((tmp_path / "seen").read_text())[1:4] == ["/given", "/roots/one", "/roots/two"]
 
 
 def test_wrong_usage_exits_as_the_script_does(client):
