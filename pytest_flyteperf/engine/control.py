@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -13,7 +14,7 @@ from pytest_flyteperf.engine.process import ProcessDeath, ProcessSpec, ProcessSt
 from pytest_flyteperf.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 SUPERVISOR = "supervisor"
 """Name under which the supervisor's own end is reported."""
@@ -83,14 +84,16 @@ class StartError(ClusterError):
 class Control:
     """A connection to a supervisor; after `attach`, a lease on its cluster.
 
-    Calls may come from any thread, one at a time.
+    Calls may come from any thread, one at a time. `timeout_s` is for answers that need no work.
 
     Raises:
-        ClusterError: nobody listens on the socket, or the supervisor ended during a call.
+        ClusterError: nobody listens on the socket, or the supervisor ended during a call, or it
+            does not answer.
     """
 
-    def __init__(self, path: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, path: str, timeout_s: float = 30.0) -> None:
         self._path = path
+        self._timeout_s = timeout_s
         self._lock = threading.RLock()
         self._buffer = b""
         self._deaths: list[ProcessDeath] = []
@@ -121,15 +124,15 @@ class Control:
 
     def attach(self, who: str) -> None:
         """Hold a lease while this connection is open; deaths are reported from now on."""
-        self._ask(Request(do="attach", who=who))
+        self._ask(Request(do="attach", who=who), timeout_s=self._timeout_s)
 
     def detach(self, linger_s: float) -> None:
         """Give up the lease; without another the cluster lives for `linger_s` seconds more."""
-        self._ask(Request(do="detach", linger_s=linger_s))
+        self._ask(Request(do="detach", linger_s=linger_s), timeout_s=self._timeout_s)
 
     def keep(self) -> None:
         """Let the cluster live without leases, until `shutdown`."""
-        self._ask(Request(do="keep"))
+        self._ask(Request(do="keep"), timeout_s=self._timeout_s)
 
     def start(
         self, processes: Iterable[ProcessSpec], on_ready: Callable[[str], None] | None = None
@@ -150,7 +153,7 @@ class Control:
 
     def status(self) -> SupervisorStatus:
         """Ask what runs, who holds leases and what the OTLP receiver has stored."""
-        reply = self._ask(Request(do="status"))
+        reply = self._ask(Request(do="status"), timeout_s=self._timeout_s)
         if reply.status is None:
             raise ClusterError(f"{self._path}: the supervisor sent no status; start it again")
         return reply.status
@@ -161,18 +164,10 @@ class Control:
         Raises:
             ClusterError: it is not gone after `timeout_s` seconds.
         """
-        with self._lock:
+        with self._lock, self._patience("has not stopped", timeout_s):
             self._send(Request(do="shutdown"))
-            self._socket.settimeout(timeout_s)
-            try:
-                while self._receive() is not None:
-                    pass
-            except TimeoutError:
-                raise ClusterError(
-                    f"{self._path}: the cluster has not stopped within {timeout_s:g} s; kill it"
-                ) from None
-            finally:
-                self._socket.settimeout(None)
+            while self._receive() is not None:
+                pass
 
     def death(self) -> ProcessDeath | None:
         """Return the first death not yet returned, or None, without waiting.
@@ -190,8 +185,13 @@ class Control:
     def _has_line_or_more(self) -> bool:
         return b"\n" in self._buffer or bool(select.select([self._socket], [], [], 0)[0])
 
-    def _ask(self, request: Request, on_ready: Callable[[str], None] | None = None) -> Reply:
-        with self._lock:
+    def _ask(
+        self,
+        request: Request,
+        on_ready: Callable[[str], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        with self._lock, self._patience("has not answered", timeout_s):
             self._send(request)
             while (reply := self._receive()) is not None:
                 if reply.event is None:
@@ -205,6 +205,18 @@ class Control:
             f"{self._path}: the supervisor ended during {request.do}; start it again"
         )
 
+    @contextmanager
+    def _patience(self, failing: str, timeout_s: float | None) -> Iterator[None]:
+        self._socket.settimeout(timeout_s)
+        try:
+            yield
+        except TimeoutError:
+            raise ClusterError(
+                f"{self._path}: the supervisor {failing} within {timeout_s:g} s; run flyteperf down"
+            ) from None
+        finally:
+            self._socket.settimeout(None)
+
     def _note(self, reply: Reply) -> None:
         if reply.event == "died" and reply.death is not None:
             self._deaths.append(reply.death)
@@ -212,6 +224,8 @@ class Control:
     def _send(self, request: Request) -> None:
         try:
             self._socket.sendall(msgspec.json.encode(request) + b"\n")
+        except TimeoutError:
+            raise
         except OSError as error:
             raise ClusterError(
                 f"{self._path}: the supervisor is gone ({error.strerror}); start the cluster again"

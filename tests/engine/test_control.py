@@ -21,7 +21,7 @@ def connect(tmp_path):
     """A client whose supervisor answers its requests, one after another, with these lines."""
 
     @contextmanager
-    def connect(*answers: tuple[Reply, ...], silent: bool = False):
+    def connect(*answers: tuple[Reply, ...], silent: bool = False, timeout_s: float = 30.0):
         def serve(listener: socket.socket, done: threading.Event) -> None:
             connection, _ = listener.accept()
             with connection, connection.makefile("rb") as requests:
@@ -39,7 +39,7 @@ def connect(tmp_path):
             listener.listen()
             serving = threading.Thread(target=serve, args=(listener, done))
             serving.start()
-            with Control(path) as control:
+            with Control(path, timeout_s) as control:
                 yield control
             done.set()
             serving.join()
@@ -79,6 +79,14 @@ def test_the_supervisors_end_ends_a_call_at_once(connect):
 def test_a_shutdown_that_does_not_end_is_given_up(connect):
     with (
         connect((), silent=True) as control,
-        pytest.raises(ClusterError, match=r"not stopped within 0\.1 s"),
+        pytest.raises(ClusterError, match=r"has not stopped within 0\.1 s"),
     ):
         control.shutdown(0.1)
+
+
+def test_a_supervisor_that_does_not_answer_is_given_up(connect):
+    with (
+        connect((), silent=True, timeout_s=0.1) as control,
+        pytest.raises(ClusterError, match=r"has not answered within 0\.1 s"),
+    ):
+        control.status()
