@@ -215,7 +215,11 @@ def test_folders_of_the_session_come_before_libraries_and_behind_pythonpath(run_
 
     run_task(text, FLYTEPERF_IMPORT_ROOTS=str(roots), PYTHONPATH="/given")
 
-    assert json.loads((tmp_path / "seen").read_text())[1:4] == ["/given", "/roots/one", "/roots/two"]
+    assert json.loads((tmp_path / "seen").read_text())[1:4] == [
+        "/given",
+        "/roots/one",
+        "/roots/two",
+    ]
 
 
 def test_wrong_usage_exits_as_the_script_does(client):
