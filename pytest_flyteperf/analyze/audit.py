@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_flyteperf.analyze import spans
 from pytest_flyteperf.analyze.nodes import Kind
 from pytest_flyteperf.analyze.resources import machine_ticks, other_ticks
+from pytest_flyteperf.analyze.signals import CHECKED
 from pytest_flyteperf.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_flyteperf.analyze.pods import Pod
     from pytest_flyteperf.analyze.spans import Stray
     from pytest_flyteperf.analyze.timeline import Timeline
-    from pytest_flyteperf.model import Latency
+    from pytest_flyteperf.model import Latency, Signal
 
 CLOCK_SLACK_NS = 50_000_000
 """How far a nanosecond stamp may lie behind the receipt of the event that shows it, before the
@@ -184,6 +185,22 @@ def check_flyte(latencies: Iterable[Latency]) -> list[Finding]:
                 _note("CRD write failed", f"{row.failed} of {row.count} updates"),
             )
     return findings
+
+
+def check_signals(
+    metrics: Mapping[str, int | None],
+    signals: Iterable[Signal],
+) -> list[Finding]:
+    """Whether Propeller's own counters agree with its spans.
+
+    A note only: counters hold every execution of the process.
+    """
+    evidence: list[str] = []
+    for signal in signals:
+        spans_say = metrics.get(CHECKED.get(signal.name, ""))
+        if spans_say is not None and spans_say != signal.count:
+            evidence.append(f"{signal.count} {signal.name} counted, {spans_say} in spans")
+    return [_note("counters disagree", "; ".join(evidence))] if evidence else []
 
 
 def check_unknown(unknown_ns: int, wall_ns: int) -> list[Finding]:

@@ -17,6 +17,7 @@ from pytest_flyteperf.analyze.ownership import attribute
 from pytest_flyteperf.analyze.pods import Pod, fold_pods
 from pytest_flyteperf.analyze.recording import Recording
 from pytest_flyteperf.analyze.resources import component_uses
+from pytest_flyteperf.analyze.signals import read_samples, signals
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
 from pytest_flyteperf.analyze.views import ownership_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_flyteperf.analyze.ledger import Ledger
-    from pytest_flyteperf.model import Cost
+    from pytest_flyteperf.model import Cost, Signal
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 """Phases of an execution that has ended (`A/common/executions.go`)."""
@@ -86,6 +87,9 @@ def _analyze(recording: Recording) -> Measures:
             attribution.whole.point(Owner.UNKNOWN),
             attribution.whole.wall,
         )
+    counted = _signals(recording)
+    if work.traced:
+        findings += audit.check_signals(metrics, counted)
     records = recording.workflows()
     return Measures(
         execution=run.name,
@@ -96,6 +100,7 @@ def _analyze(recording: Recording) -> Measures:
         operations=work.costs(),
         latencies=work.orchestration.latencies(),
         state=None if records is None else measure_state(records, run.name, family),
+        signals=counted,
         trace_source=recording.trace_source,
         components=component_uses(recording.about),
     )
@@ -104,6 +109,11 @@ def _analyze(recording: Recording) -> Measures:
 def _pods(recording: Recording, family: frozenset[str]) -> list[Pod] | None:
     records = recording.pods()
     return None if records is None else fold_pods(records, family)
+
+
+def _signals(recording: Recording) -> tuple[Signal, ...]:
+    scrapes = recording.scrapes()
+    return () if scrapes is None else signals(*map(read_samples, scrapes))
 
 
 def _runs(

@@ -114,6 +114,13 @@ class Recording:
         """The file that `traces` reads, without .gz; None where there is none."""
         return next((name for name in TRACES if self._find(name)), None)
 
+    def scrapes(self) -> tuple[Iterator[bytes], Iterator[bytes]] | None:
+        """Lines of Propeller's metrics before and after, or None unless there are both."""
+        before, after = self._find("metrics.before.prom"), self._find("metrics.after.prom")
+        if before is None or after is None:
+            return None
+        return read_lines(before), read_lines(after)
+
     def log(self) -> Iterator[bytes] | None:
         """The lines of Propeller's log, or None where it was not kept."""
         path = self._find("propeller.log")
