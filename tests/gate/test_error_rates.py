@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -242,3 +243,14 @@ def test_what_is_found_exceeds_the_resolution_by_the_accepted_misses():
     # Normal deviates of one in 10,000 and of one in twenty: 3.719 and 1.645.
     ratio = math.log1p(metric.finds) / math.log1p(metric.resolution)
     assert ratio == pytest.approx((3.719 + 1.645) / 3.719, abs=1e-3)
+
+
+@pytest.mark.parametrize(("case", "plan"), [("chain", 0), ("echo_chain_of_fifty", 1)])
+def test_the_stored_table_is_what_is_simulated(case, plan):
+    stored = Path(__file__).parents[2] / "docs" / "decisions" / "statistics-of-the-gate.md"
+
+    line = error_rates.row(
+        BY_NAME[case], error_rates.PLANS[plan], error_rates.ROUNDS, error_rates.SEED
+    )
+
+    assert line in stored.read_text(encoding="utf-8").splitlines()

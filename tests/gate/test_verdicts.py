@@ -435,3 +435,39 @@ def test_a_metric_known_in_some_repeats_alone_is_not_held_against_a_baseline_wit
     result = judged(repeats(pods=[5] * 3, rounds=[7, None, 7]), accepted([{"pods": [5] * 3}]))
 
     assert of(result, "rounds").verdict is Verdict.NO_BASELINE
+
+
+def test_growth_of_exactly_the_tolerance_is_no_regression():
+    before = {"crd_writes": [40] * 12, "pods": [1] * 12}
+
+    result = judged(repeats(crd_writes=[44] * 12, pods=[1] * 12), accepted([before]))
+
+    assert of(result, "crd_writes").tolerance == pytest.approx(0.1)
+    assert of(result, "crd_writes").low > 1
+    assert of(result, "crd_writes").verdict is Verdict.INCONCLUSIVE
+
+
+def test_shrinkage_of_exactly_the_tolerance_is_no_improvement():
+    before = {"crd_writes": [40] * 12, "pods": [1] * 12}
+
+    result = judged(repeats(crd_writes=[36] * 12, pods=[1] * 12), accepted([before]))
+
+    assert of(result, "crd_writes").verdict is Verdict.PASS
+
+
+def test_a_large_shrinkage_that_may_be_chance_is_no_improvement():
+    now = [x * MS for x in (20, 160, 22, 150, 24, 140, 26, 130, 25, 21)]
+
+    result = judged(repeats(handle_ns=now), accepted([{"handle_ns": TIGHT}]))
+
+    assert of(result, "handle_ns").ratio < 0.6
+    assert of(result, "handle_ns").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_large_growth_that_may_be_chance_is_no_regression():
+    now = [x * MS for x in (420, 80, 400, 90, 380, 70, 440, 300, 75, 310)]
+
+    result = judged(repeats(handle_ns=now), accepted([{"handle_ns": TIGHT}]))
+
+    assert of(result, "handle_ns").ratio > 1.5
+    assert of(result, "handle_ns").verdict is Verdict.INCONCLUSIVE
