@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REPEATS = {Size.SHORT: 3, Size.DEFAULT: 10, Size.FULL: 30}
 WARMUPS = {Size.SHORT: 1, Size.DEFAULT: 1, Size.FULL: 2}
+BUDGET = 2
+"""How many times its planned repeats a case may take."""
 _MARKER_KEYS = ("repeats", "warmups", "timeout", "tolerance", "gate")
 
 
@@ -112,6 +114,9 @@ def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:
 def policy(item: pytest.Item, settings: Settings) -> Policy:
     """How a test's case is gated: its marker's gate set and tolerances.
 
+    Where the number of repeats was not asked for, a case may take up to twice its own while its
+    verdict is open.
+
     Raises:
         UsageError: the marker names an unknown metric or a tolerance that is none.
     """
@@ -123,6 +128,7 @@ def policy(item: pytest.Item, settings: Settings) -> Policy:
     return Policy(
         gate=None if gate is None else tuple(gate),
         tolerances=dict(tolerance or {}),
+        budget=None if settings.repeats else BUDGET * run_plan(item, settings).repeats,
         strict=settings.strict,
     )
 

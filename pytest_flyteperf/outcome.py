@@ -31,8 +31,8 @@ from pytest_flyteperf.model import (
     Size,
     Subject,
 )
+from pytest_flyteperf.report import ownership, terminal
 from pytest_flyteperf.report import results as documents
-from pytest_flyteperf.report import terminal
 from pytest_flyteperf.report.text import Style
 from pytest_flyteperf.settings import Settings, Update
 
@@ -111,9 +111,17 @@ def load(path: Path) -> CaseResult:
 
 
 def summary(
-    results: Sequence[CaseResult], settings: Settings, *, columns: int, colour: bool
+    results: Sequence[CaseResult],
+    settings: Settings,
+    *,
+    columns: int,
+    colour: bool,
+    verbose: bool,
 ) -> Iterator[str]:
-    """Lines for the end of a run: where it was measured, the table, what it cannot say."""
+    """Lines for the end of a run: where it was measured, the table, what it cannot say.
+
+    With `verbose` also who owned the time of each case.
+    """
     style = Style(colour=colour)
     verdicts = [r.verdict for r in results if r.verdict is not None]
     first = results[0]
@@ -121,6 +129,9 @@ def summary(
     yield from terminal.header(first.environment, first.subject, baselines=baselines)
     yield ""
     yield from terminal.table(verdicts, gating=settings.baseline, columns=columns, style=style)
+    for result in results if verbose else ():
+        yield ""
+        yield from ownership.lines(result.case, result.samples)
     lines = terminal.warnings(verdicts, style=style) if settings.baseline else ()
     if lines:
         yield ""

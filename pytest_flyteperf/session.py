@@ -23,10 +23,20 @@ from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Benchmark
 from pytest_flyteperf.errors import ExecutionError, FlyteperfError, RegistrationError, UsageError
 from pytest_flyteperf.execute import CaseSpec, run_case
-from pytest_flyteperf.gate import BaselineStore, CaseVerdict, Verdict, atomic, judge
+from pytest_flyteperf.gate import (
+    Baseline,
+    BaselineStore,
+    CaseVerdict,
+    Verdict,
+    atomic,
+    explain,
+    judge,
+    undecided,
+)
+from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, Size
 from pytest_flyteperf.outcome import CaseResult, Measured
-from pytest_flyteperf.report import terminal
+from pytest_flyteperf.report import causes, terminal
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack
@@ -139,18 +149,38 @@ class Session:
             folder=str(self._folder / name),
         )
         item.stash[_RESULT] = result
+        baseline = self._baseline(result)
+        if baseline is not None and self._settings.baseline:
+            check_policy(result.policy, baseline)
+        planned = plan.repeats
         replaced = 0
         try:
             for repeat in run:
                 result = result.having(_measured(repeat), digest=run.digest)
                 item.stash[_RESULT] = result
+                more = 0
                 if replaced < min(result.invalid, _spare(plan.repeats)):
+                    more = 1
                     replaced += 1
-                    run.more(1)
+                elif len(result.repeats) == planned:
+                    more = self._still_needed(result, baseline)
+                planned += more
+                run.more(more)
         finally:
             self._screen.clear()
             self._save(result)
         return run.outputs
+
+    def _baseline(self, result: CaseResult) -> Baseline | None:
+        return self._store.find(result.case, result.size, result.environment)
+
+    def _still_needed(self, result: CaseResult, baseline: Baseline | None) -> int:
+        """How many repeats to add before the next look at an open verdict."""
+        if baseline is None or not self._settings.baseline:
+            return 0
+        if not undecided(_verdict(result, baseline)):
+            return 0
+        return result.policy.more(len(result.valid))
 
     def judge(self, item: pytest.Item) -> None:
         """Give the verdict on a case whose test body has passed.
@@ -164,20 +194,12 @@ class Session:
                 f"{item.nodeid}: flyteperf was not called; call it or drop it", pytrace=False
             )
         with self._explained(item):
-            baseline = self._store.find(result.case, result.size, result.environment)
-        verdict = judge(
-            result.case,
-            result.size,
-            result.samples,
-            baseline,
-            result.environment,
-            result.policy,
-            digest=result.digest,
-        )
+            baseline = self._baseline(result)
+        verdict = _verdict(result, baseline)
         item.stash[_RESULT] = result = msgspec.structs.replace(result, verdict=verdict)
         item.user_properties.append(("flyteperf_verdict", verdict.verdict.value))
         if self._fails(verdict):
-            pytest.fail(self._failure(result, verdict), pytrace=False)
+            pytest.fail(self._failure(result, verdict, baseline), pytrace=False)
 
     def _fails(self, verdict: CaseVerdict) -> bool:
         if verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
@@ -188,12 +210,13 @@ class Session:
             self._settings.strict and verdict.verdict in UNDECIDED
         )
 
-    def _failure(self, result: CaseResult, verdict: CaseVerdict) -> str:
+    def _failure(self, result: CaseResult, verdict: CaseVerdict, baseline: Baseline | None) -> str:
         size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
         again = f'pytest "{result.nodeid}" --flyteperf-baseline{size}'
         return terminal.failure(
             verdict,
             subject=result.subject,
+            cause=causes.lines(verdict, explain(verdict, baseline, result.samples)),
             rerun=again,
             accept=f"{again} --flyteperf-update all",
         )
@@ -216,7 +239,11 @@ class Session:
         results = [outcome.load(Path(path)) for path in paths]
         writer = reporter._tw  # noqa: SLF001 # only it knows width and colour
         lines = outcome.summary(
-            results, self._settings, columns=writer.fullwidth, colour=writer.hasmarkup
+            results,
+            self._settings,
+            columns=writer.fullwidth,
+            colour=writer.hasmarkup,
+            verbose=self._config.get_verbosity() > 0,
         )
         reporter.section("flyteperf")
         for line in lines:
@@ -291,6 +318,18 @@ class _SameOutputs:
             self._first.append(outputs)
         if outputs != self._first[0]:
             raise AssertionError(f"returned {outputs!r}, an earlier repeat {self._first[0]!r}")
+
+
+def _verdict(result: CaseResult, baseline: Baseline | None) -> CaseVerdict:
+    return judge(
+        result.case,
+        result.size,
+        result.samples,
+        baseline,
+        result.environment,
+        result.policy,
+        digest=result.digest,
+    )
 
 
 def _measured(repeat: Repeat) -> Measured:
