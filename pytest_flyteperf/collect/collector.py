@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -24,7 +25,7 @@ from pytest_flyteperf.collect.slices import LogSlice, TraceFile
 from pytest_flyteperf.collect.spans import handle_ended_after
 from pytest_flyteperf.collect.watching import Received, Watcher, ended
 from pytest_flyteperf.errors import DeploymentError
-from pytest_flyteperf.kubeapi import KubeApi
+from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import Deployment
 
 MAIN_COMPONENTS = ("propeller", "flyte")
@@ -39,6 +40,10 @@ TRACE_GRACE_S = 2.0
 CONFIRM_POLL_S = 0.005
 CLEANUP_POLL_S = 0.01
 METRICS_TIMEOUT_S = 30.0
+DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/flyteworkflows.flyte.lyft.com"
+FRESH_S = 3.0
+"""A kube-apiserver holds back each create of a kind that was established less than 2 s ago
+(apiextensions-apiserver, customresource_handler.go: `justCreated`); its stamp has whole seconds."""
 CLEANUP_S = 10.0
 """How long deleted objects may take to disappear before the next repeat starts anyway."""
 
@@ -135,6 +140,22 @@ class Collector:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def settle(self) -> None:
+        """Wait until the API server creates FlyteWorkflow objects at once, on a fresh cluster."""
+        try:
+            definition = self._api.request("GET", DEFINITION)
+        except KubeError as error:
+            if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+                # Whoever may not read definitions did not just make them either.
+                return
+            raise
+        for condition in definition["status"]["conditions"]:
+            if condition["type"] == "Established":
+                since = datetime.fromisoformat(condition["lastTransitionTime"]).timestamp()
+                age_s = self._wall_ns() / 1e9 - since
+                if 0 <= age_s < FRESH_S:
+                    time.sleep(FRESH_S - age_s)
 
     def mark(self) -> Mark:
         """Note where every source stands.

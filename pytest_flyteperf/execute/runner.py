@@ -162,6 +162,7 @@ class CaseRun:
             try:
                 if first:
                     self._discard_leftovers(collector)
+                    collector.settle()
                 for index, warmup in batch:
                     repeat = self._repeat(collector, prepared, index, warmup=warmup)
                     finished.append(repeat)

@@ -103,6 +103,11 @@ class FakeKube:
                     return self._answer(403, {"message": "pods is forbidden"})
                 if query.get("watch") == "true":
                     return self._watch(path, int(query["resourceVersion"]))
+                one = kube.objects.get(tuple(path.rsplit("/", 1)))
+                if one is not None:
+                    return self._answer(200, one)
+                if "customresourcedefinitions" in path:
+                    return self._answer(404, {"message": "not found"})
                 with kube._changed:
                     items = [o for (p, _), o in kube.objects.items() if p == path]
                     version = str(len(kube.events))
