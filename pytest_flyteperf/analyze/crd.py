@@ -7,17 +7,21 @@ in it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from pytest_flyteperf.analyze.documents import ObjectMeta
 from pytest_flyteperf.analyze.stamps import duration_ns, seconds_ns
+from pytest_flyteperf.errors import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_flyteperf.analyze.documents import WorkflowRecord
+
+
+_T = TypeVar("_T")
 
 
 class WorkflowNode(msgspec.Struct, frozen=True):
@@ -69,14 +73,18 @@ class SpecNode(msgspec.Struct, frozen=True):
 class Edges(msgspec.Struct, frozen=True):
     """`spec.edges`: node ids to node ids."""
 
-    upstream: dict[str, tuple[str, ...]] = {}
+    upstream: dict[str, tuple[str, ...] | None] | None = None
 
 
 class Spec(msgspec.Struct, frozen=True):
     """`spec` of a FlyteWorkflow, and each of its `subWorkflows`."""
 
-    nodes: dict[str, SpecNode] = {}
-    edges: Edges = Edges()
+    def upstream(self, node: str) -> tuple[str, ...]:
+        """The nodes that a node waits for."""
+        return ((self.edges and self.edges.upstream) or {}).get(node) or ()
+
+    nodes: dict[str, SpecNode] | None = None
+    edges: Edges | None = None
     on_failure: SpecNode | None = msgspec.field(name="onFailure", default=None)
 
 
@@ -90,9 +98,10 @@ class FlyteWorkflow(msgspec.Struct, frozen=True):
     """A FlyteWorkflow object without its status."""
 
     metadata: ObjectMeta
-    spec: Spec = Spec()
+    spec: Spec | None = None
+    """None where FlyteAdmin keeps the closure outside."""
     sub_workflows: dict[str, Spec] | None = msgspec.field(name="subWorkflows", default=None)
-    config: ExecutionConfig = msgspec.field(name="executionConfig", default=ExecutionConfig())
+    config: ExecutionConfig | None = msgspec.field(name="executionConfig", default=None)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -111,8 +120,22 @@ _WHOLE = msgspec.json.Decoder(FlyteWorkflow)
 
 
 def name_of(record: WorkflowRecord) -> str:
-    """The execution whose object this event shows."""
-    return _NAME.decode(record.event.object).metadata.name
+    """The execution whose object this event shows.
+
+    Raises:
+        RecordingError: the event shows no Kubernetes object.
+    """
+    return _decoded(_NAME, record).metadata.name
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], record: WorkflowRecord) -> _T:
+    try:
+        return decoder.decode(record.event.object)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        line = " ".join(str(error).split())
+        raise RecordingError(
+            f"flyteworkflows.jsonl: an event shows no FlyteWorkflow ({line}); record it again",
+        ) from None
 
 
 def first_seen(records: Iterable[WorkflowRecord], executions: frozenset[str]) -> dict[str, Seen]:
@@ -122,5 +145,5 @@ def first_seen(records: Iterable[WorkflowRecord], executions: frozenset[str]) ->
         name = name_of(record)
         received = seconds_ns(record.received)
         if name in executions and (name not in found or received < found[name].received_ns):
-            found[name] = Seen(received, _WHOLE.decode(record.event.object))
+            found[name] = Seen(received, _decoded(_WHOLE, record))
     return found

@@ -6,6 +6,8 @@ named here are skipped while decoding, so newer servers' answers are read too.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -220,10 +222,14 @@ class PodEvent(_Document, frozen=True, gc=False):
     object: PodDocument
 
 
+Received = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""Unix seconds at the client; up to the year 5138."""
+
+
 class PodRecord(_Document, frozen=True, gc=False):
     """One line of pods.jsonl."""
 
-    received: float
+    received: Received
     event: PodEvent
 
 
@@ -243,7 +249,7 @@ class WorkflowEvent(_Document, frozen=True, gc=False):
 class WorkflowRecord(_Document, frozen=True, gc=False):
     """One line of flyteworkflows.jsonl."""
 
-    received: float
+    received: Received
     event: WorkflowEvent
 
 

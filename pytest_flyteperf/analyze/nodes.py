@@ -187,7 +187,7 @@ class Run:
         self.accepted = seen.received_ns if seen else None
         """Receipt of the FlyteWorkflow's first event."""
         self.max_parallelism = document.spec.max_parallelism or (
-            (seen.workflow.config.max_parallelism or 0) if seen else 0
+            (seen.workflow.config.max_parallelism or 0) if seen and seen.workflow.config else 0
         )
         self.nodes = {node.id: node for node in nodes}
         for name, attempt in attempts:
@@ -246,7 +246,7 @@ def _describe(siblings: list[Node], spec: Spec | None, specs: dict[str, Spec]) -
             template = _template(node, known)
             node.kind = _kind(node, template)
             if known is not None and known.nodes:
-                node.upstream = known.edges.upstream.get(node.spec_id, ())
+                node.upstream = known.upstream(node.spec_id)
             if template and template.array:
                 node.parallelism = template.array.parallelism or 0
             if template and template.gate:
@@ -264,7 +264,7 @@ def _describe(siblings: list[Node], spec: Spec | None, specs: dict[str, Spec]) -
 def _template(node: Node, spec: Spec | None) -> SpecNode | None:
     if spec is None:
         return None
-    found = spec.nodes.get(node.spec_id)
+    found = (spec.nodes or {}).get(node.spec_id)
     return spec.on_failure if found is None and node.is_failure_handler else found
 
 

@@ -32,6 +32,9 @@ default batch delay of 5 s."""
 ABANDON_S = 600.0
 """Receipt time after which a trace without its root is given up: no handle runs so long."""
 
+MAX_TIME_NS = (1 << 63) - 1
+"""Latest time that a span may claim: the year 2262."""
+
 CLIENTS = frozenset(
     {"flytepropeller", "admin-client", "blobstore-client", "datacatalog-client", "k8s-client"},
 )
@@ -253,5 +256,5 @@ def _start(span: ProtoSpan) -> tuple[int, bytes]:
 
 
 def _interval(span: ProtoSpan) -> tuple[int, int]:
-    start = span.start_time_unix_nano
-    return start, max(start, span.end_time_unix_nano)
+    start = min(span.start_time_unix_nano, MAX_TIME_NS)
+    return start, min(max(start, span.end_time_unix_nano), MAX_TIME_NS)

@@ -75,7 +75,9 @@ def measure_state(
             continue
         seen.add((name, version))
         compact = msgspec.json.encode(document)
-        status = msgspec.json.encode(document.get("status", {}))
+        stated = document.get("status")
+        stated = stated if isinstance(stated, dict) else {}
+        status = msgspec.json.encode(stated)
         if name in begun:
             written += len(compact)
         elif name == execution:
@@ -90,7 +92,7 @@ def measure_state(
             ),
         )
         peak.take(compact, status, msgspec.json.encode(document["metadata"]))
-        items += _array_items(document.get("status", {}))
+        items += _array_items(stated)
     if not revisions:
         return None
     return _measures(revisions, peak, written, first, max(items, default=None))
