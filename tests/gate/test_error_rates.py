@@ -254,3 +254,9 @@ def test_the_stored_table_is_what_is_simulated(case, plan):
     )
 
     assert line in stored.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_time_that_may_be_nothing_is_not_refused():
+    before = accepted([{"user_ns": [0, *noisy(1, 9)]}])
+
+    gate.check(Policy(tolerances={"user_ns": 0.01, "handle_ns": 0.01, "rounds": 0.01}), before)
