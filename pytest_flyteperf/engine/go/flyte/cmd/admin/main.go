@@ -23,6 +23,7 @@ import (
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/dataproxy"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/events"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/executions"
+	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/inflight"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/nodes"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/registry"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/server"
@@ -86,6 +87,7 @@ func assemble(ctx context.Context, with settings.Settings, db *store.Store) (ser
 	}
 	blobs := blob.New(data, with.Admin.MetadataStoragePrefix)
 	entities := registry.New(db, blobs)
+	launches := &inflight.Launches{}
 	if err := entities.Seed(); err != nil {
 		return server.Services{}, fmt.Errorf("database %s: %w", with.Standin.Database, err)
 	}
@@ -93,8 +95,8 @@ func assemble(ctx context.Context, with settings.Settings, db *store.Store) (ser
 	return server.Services{
 		Admin: server.Admin{
 			Registry:   entities,
-			Executions: executions.New(db, blobs, entities, cluster, with, time.Now),
-			Events:     events.New(db, blobs),
+			Executions: executions.New(db, blobs, entities, cluster, launches, with, time.Now),
+			Events:     events.New(db, blobs, launches),
 			Nodes:      below,
 			Version:    version,
 		},

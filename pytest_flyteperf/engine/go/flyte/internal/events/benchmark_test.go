@@ -9,6 +9,7 @@ import (
 
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/events"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/fixture"
+	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/inflight"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/records"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/store"
 )
@@ -24,7 +25,7 @@ func BenchmarkNodeEvent(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	service := events.New(db, fixture.Blobs(b))
+	service := events.New(db, fixture.Blobs(b), &inflight.Launches{})
 	for i := 0; b.Loop(); i++ {
 		e := nodeEvent(core.NodeExecution_QUEUED, 0)
 		e.Id = &core.NodeExecutionIdentifier{NodeId: fmt.Sprintf("n%d", i), ExecutionId: execution}

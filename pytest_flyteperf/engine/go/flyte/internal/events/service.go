@@ -11,19 +11,21 @@ import (
 
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/blob"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/fault"
+	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/inflight"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/records"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/store"
 )
 
 // Service answers the event calls of AdminService. An event is on disk before it is answered.
 type Service struct {
-	store *store.Store
-	blobs *blob.Store
+	store    *store.Store
+	blobs    *blob.Store
+	launches *inflight.Launches
 }
 
-// New makes the service.
-func New(db *store.Store, blobs *blob.Store) *Service {
-	return &Service{store: db, blobs: blobs}
+// New makes the service. Events of what is in launches wait until it is launched.
+func New(db *store.Store, blobs *blob.Store, launches *inflight.Launches) *Service {
+	return &Service{store: db, blobs: blobs, launches: launches}
 }
 
 // CreateWorkflowEvent records a phase of an execution.
@@ -44,6 +46,9 @@ func (s *Service) CreateWorkflowEvent(ctx context.Context, request *admin.Workfl
 		e.OutputResult = &event.WorkflowExecutionEvent_OutputUri{OutputUri: uri}
 	}
 	key := records.ExecutionKey(e.GetExecutionId())
+	if err := s.launches.Wait(ctx, key); err != nil {
+		return nil, err
+	}
 	err := s.store.Update(func(tx *store.Tx) error {
 		record, err := execution(tx, e.GetExecutionId())
 		if err != nil {

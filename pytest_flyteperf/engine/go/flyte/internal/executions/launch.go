@@ -34,7 +34,7 @@ type target struct {
 }
 
 // launch keeps FlyteAdmin's order: inputs are checked, blobs written, the object created in the cluster, and only then the row
-// inserted, so FlytePropeller may be faster than the row.
+// inserted. FlytePropeller may be faster than the row: its first event then waits for it.
 func (s *Service) launch(ctx context.Context, request *admin.ExecutionCreateRequest, accepted time.Time) (*admin.ExecutionCreateResponse, error) {
 	if err := checkRequest(request); err != nil {
 		return nil, err
@@ -72,6 +72,7 @@ func (s *Service) launch(ctx context.Context, request *admin.ExecutionCreateRequ
 		return nil, err
 	}
 	row := s.row(order, aim, spec, userInputsURI)
+	defer s.launches.Begin(records.ExecutionKey(id))()
 	if err := s.create(ctx, order); err != nil {
 		if aim.plan == nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/blob"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/fault"
+	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/inflight"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/records"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/registry"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/settings"
@@ -32,15 +33,16 @@ type Service struct {
 	blobs    *blob.Store
 	registry *registry.Registry
 	cluster  Cluster
+	launches *inflight.Launches
 	settings settings.Settings
 	now      func() time.Time
 }
 
-// New makes the service. The clock stamps acceptance and creation.
-func New(db *store.Store, blobs *blob.Store, entities *registry.Registry, cluster Cluster, with settings.Settings,
-	now func() time.Time,
+// New makes the service. It notes in launches what is being launched. The clock stamps acceptance and creation.
+func New(db *store.Store, blobs *blob.Store, entities *registry.Registry, cluster Cluster, launches *inflight.Launches,
+	with settings.Settings, now func() time.Time,
 ) *Service {
-	return &Service{store: db, blobs: blobs, registry: entities, cluster: cluster, settings: with, now: now}
+	return &Service{store: db, blobs: blobs, registry: entities, cluster: cluster, launches: launches, settings: with, now: now}
 }
 
 // CreateExecution launches a workflow, or a single task.

@@ -17,6 +17,7 @@ import (
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/events"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/executions"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/fixture"
+	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/inflight"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/settings"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/store"
 )
@@ -59,7 +60,8 @@ func newWorld(t *testing.T) world {
 		Namespace: settings.NamespaceMapping{Template: "{{ project }}-{{ domain }}"},
 	}
 	now := func() time.Time { return fixture.Noon }
-	return world{executions.New(db, blobs, entities, there, with, now), there, events.New(db, blobs), db}
+	launches := &inflight.Launches{}
+	return world{executions.New(db, blobs, entities, there, launches, with, now), there, events.New(db, blobs, launches), db}
 }
 
 func request(name string, a *core.Literal) *admin.ExecutionCreateRequest {
@@ -117,6 +119,27 @@ func TestObjectIsCreatedBeforeTheRow(t *testing.T) {
 	}
 	if got := w.get(t, "one").GetClosure().GetPhase(); got != core.WorkflowExecution_UNDEFINED {
 		t.Errorf("want a fresh execution, got %v", got)
+	}
+}
+
+func TestEventThatIsFasterThanTheRowWaitsForIt(t *testing.T) {
+	w := newWorld(t)
+	sent := make(chan error, 1)
+	w.cluster.onCreate = func() error {
+		go func() {
+			_, err := w.events.CreateWorkflowEvent(t.Context(), &admin.WorkflowExecutionEventRequest{Event: &event.WorkflowExecutionEvent{
+				ExecutionId: id("one"), Phase: core.WorkflowExecution_RUNNING,
+			}})
+			sent <- err
+		}()
+		return nil
+	}
+	w.launch(t, request("one", nil))
+	if err := <-sent; err != nil {
+		t.Errorf("want it recorded, got %v", err)
+	}
+	if got := w.get(t, "one").GetClosure().GetPhase(); got != core.WorkflowExecution_RUNNING {
+		t.Errorf("want RUNNING, got %v", got)
 	}
 }
 
@@ -309,7 +332,8 @@ func TestLaunchPlanMayLimitItsExecutions(t *testing.T) {
 	if _, err := entities.CreateLaunchPlan(t.Context(), plan); err != nil {
 		t.Fatal(err)
 	}
-	w := world{executions.New(db, blobs, entities, &cluster{}, settings.Settings{}, time.Now), nil, events.New(db, blobs), db}
+	launches := &inflight.Launches{}
+	w := world{executions.New(db, blobs, entities, &cluster{}, launches, settings.Settings{}, time.Now), nil, events.New(db, blobs, launches), db}
 	limited := func(name string) *admin.ExecutionCreateRequest {
 		r := request(name, nil)
 		r.Spec.LaunchPlan.Name = "single"

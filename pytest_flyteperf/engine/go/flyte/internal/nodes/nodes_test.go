@@ -14,6 +14,7 @@ import (
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/blob"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/events"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/fixture"
+	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/inflight"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/nodes"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/records"
 	"github.com/flyteperf/pytest-flyteperf/engine/go/flyte/internal/store"
@@ -40,7 +41,7 @@ func newWorld(t *testing.T) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return world{nodes.New(db, blobs), events.New(db, blobs), blobs}
+	return world{nodes.New(db, blobs), events.New(db, blobs, &inflight.Launches{}), blobs}
 }
 
 func (w world) send(t *testing.T, node, parent string, phase core.NodeExecution_Phase, more ...func(*event.NodeExecutionEvent)) error {
