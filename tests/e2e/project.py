@@ -116,7 +116,7 @@ class Project:
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run pytest to its end: its exit code and all it printed."""
         with self.start(*arguments) as process:
-            output, _ = process.communicate(timeout=180)
+            output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
     def recordings(self) -> list[Path]:
@@ -156,7 +156,7 @@ def ran(code, output):
     return code == 0 or "measurement invalid" in output
 
 
-def until(what, *, seconds=60.0, every=0.05):
+def until(what, *, seconds=180.0, every=0.05):
     """Wait until `what` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -34,7 +34,7 @@ def test_a_killed_process_ends_the_run_with_its_name(project, victim):
     project.write("test_it.py", BENCHMARK)
     run = project.start_and_record()
     kill(project.pid(victim))
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=180)
 
     assert run.returncode == 1, output
     said = "connection lost" if victim == "supervisor" else "killed by SIGKILL"
@@ -74,7 +74,7 @@ def test_an_interrupt_unwinds(project, number):
     project.write("test_it.py", BENCHMARK)
     run = project.start_and_record()
     run.send_signal(number)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=180)
 
     assert run.returncode != 0
     assert "Traceback" not in output
