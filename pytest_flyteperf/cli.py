@@ -20,6 +20,7 @@ from pytest_flyteperf.settings import OPTIONS, Option, Settings, resolve
 
 if TYPE_CHECKING:
     from pytest_flyteperf.progress import Progress
+    from pytest_flyteperf.report.sections import Results
 
 INTERRUPTED = 130
 BENCHMARKS = "benchmarks"
@@ -89,6 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     analyze = command("analyze", "compute the measures of recordings", _analyze)
     analyze.add_argument("folders", nargs="+", metavar="FOLDER", type=Path)
     _add_json(analyze)
+    fold = command("fold-logs", "fold Propeller's log into handles, rounds and changes", _fold)
+    fold.add_argument("log", metavar="FOLDER|LOG", type=Path, help="a recording, or a JSON log")
+    fold.add_argument("execution", nargs="?", help="name of the execution, for a log")
+    fold.add_argument("--enqueues", action="store_true", help="show what woke Propeller too")
+    _add_json(fold)
+    compare = command("compare", "subtract the results of run A from those of run B", _compare)
+    compare.add_argument("a", metavar="A", type=Path, help="results.json or its folder")
+    compare.add_argument("b", metavar="B", type=Path, help="likewise")
+    _add_json(compare)
     doctor = command("doctor", "what this machine can run, and what is missing", _doctor)
     _add_json(doctor)
     command("reap", "end what killed runs left behind", _reap)
@@ -198,7 +208,7 @@ def _analyze(given: argparse.Namespace) -> int:
     import msgspec  # noqa: PLC0415
 
     from pytest_flyteperf.analyze import analyze_recording  # noqa: PLC0415
-    from pytest_flyteperf.report import measures  # noqa: PLC0415
+    from pytest_flyteperf.report import measures, ownership  # noqa: PLC0415
 
     analyzed = [(folder, analyze_recording(folder)) for folder in given.folders]
     if given.json:
@@ -206,6 +216,39 @@ def _analyze(given: argparse.Namespace) -> int:
         return 0
     for line in measures.lines([found for _, found in analyzed], columns=_columns()):
         print(line)
+    for folder, found in analyzed:
+        print()
+        for line in ownership.lines(str(folder), [found]):
+            print(line)
+    return 0
+
+
+def _fold(given: argparse.Namespace) -> int:
+    import msgspec  # noqa: PLC0415
+
+    from pytest_flyteperf.analyze import fold_file, fold_recording, render  # noqa: PLC0415
+
+    if given.log.is_dir():
+        folded = fold_recording(given.log, enqueues=given.enqueues)
+    elif given.execution is None:
+        raise _usage(f"{given.log}: name the execution to fold, e.g. fold-logs LOG EXECUTION")
+    else:
+        folded = fold_file(given.log, given.execution, enqueues=given.enqueues)
+    if given.json:
+        print(msgspec.json.encode(folded).decode())
+        return 0
+    for line in render(folded):
+        print(line)
+    return 0
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from pytest_flyteperf.report import results  # noqa: PLC0415
+    from pytest_flyteperf.report.delta import delta  # noqa: PLC0415
+
+    before, now = (_results(path) for path in (given.a, given.b))
+    document = delta(before, now)
+    print(results.to_json(document) if given.json else results.to_yaml(document), end="")
     return 0
 
 
@@ -269,6 +312,18 @@ def _project_root(start: Path) -> Path:
         if any((folder / mark).exists() for mark in _ROOT_MARKS):
             return folder
     return start
+
+
+def _results(path: Path) -> Results:
+    from pytest_flyteperf.report import results  # noqa: PLC0415
+    from pytest_flyteperf.report.sections import Results  # noqa: PLC0415
+
+    file = path / "results.json" if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _usage(f"{file}: {error}; give a results.json, or a folder with one") from None
+    return results.from_json(text, Results, str(file))
 
 
 def _usage(message: str) -> FlyteperfError:
