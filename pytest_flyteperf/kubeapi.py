@@ -27,7 +27,8 @@ GONE = 410
 """HTTP status of a watch whose resource version the API server has compacted away."""
 
 
-REQUEST_TIMEOUT_S = 30.0
+REQUEST_TIMEOUT_S = 120.0
+"""Long enough to delete the pods of the widest map in one request."""
 
 
 class KubeError(ClusterError):

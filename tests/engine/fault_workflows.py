@@ -3,7 +3,7 @@ import signal
 import sys
 import time
 
-from flytekit import Resources, task, workflow
+from flytekit import Resources, reference_task, task, workflow
 
 SMALL = Resources(cpu="10m", mem="10Mi")
 
@@ -33,6 +33,15 @@ def raises(a: int) -> int:
     if a is not None:
         raise ValueError("planted failure")
     return a
+
+
+@reference_task("flytesnacks", "development", "nobodys_task", "v1")
+def nobodys_task(a: int) -> int: ...
+
+
+@workflow
+def incomplete(a: int = 0) -> int:
+    return nobodys_task(a=a)
 
 
 @workflow

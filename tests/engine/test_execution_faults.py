@@ -10,7 +10,7 @@ import fault_workflows
 import pytest
 import wf
 
-from pytest_flyteperf.errors import ExecutionError
+from pytest_flyteperf.errors import ExecutionError, RegistrationError
 from pytest_flyteperf.kubeapi import KubeApi
 
 pytestmark = pytest.mark.engine
@@ -43,6 +43,17 @@ def test_a_task_that_goes_wrong_is_one_line(execute, leftovers, workflow, said):
     message = str(caught.value)
     assert message.startswith(f"{workflow}: execution {workflow}-r00-")
     assert said in message
+    assert "\n" not in message
+    assert leftovers() == []
+
+
+def test_a_workflow_that_does_not_compile_is_one_line(execute, leftovers):
+    with pytest.raises(RegistrationError) as caught:
+        execute("incomplete", fault_workflows.incomplete)
+
+    message = str(caught.value)
+    assert message.startswith("fault_workflows.incomplete: workflow ")
+    assert "nobodys_task" in message
     assert "\n" not in message
     assert leftovers() == []
 
