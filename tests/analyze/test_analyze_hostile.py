@@ -88,7 +88,6 @@ def ends_well(folder):
 @given(st.data())
 @settings(
     max_examples=250,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_json_with_anything_anywhere(folder, data):
@@ -115,7 +114,6 @@ def test_json_with_anything_anywhere(folder, data):
 @given(st.data())
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_spans_with_any_times_and_identities(folder, data):

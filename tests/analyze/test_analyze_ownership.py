@@ -297,6 +297,18 @@ def test_where_few_sub_tasks_may_run_the_path_goes_through_the_one_that_freed_th
     }
 
 
+def test_of_several_that_ended_before_the_one_that_ended_last_freed_the_slot():
+    """900 and 1500 ended before the last began at 1600: the path takes 1500, then what fits."""
+    ownership = array(2, (100, 900), (100, 1500), (1600, 4000))
+
+    assert points(ownership.owners) == {
+        "flyte working": 100 + 400,
+        "user container": 1400 + 2400,
+        "flyte waiting: batching tick": 600,
+        "flyte waiting: re-evaluation": 100,
+    }
+
+
 def test_a_sleep_is_the_users_wish_and_what_follows_it_is_flytes():
     seen = workflow(0, {"n0": {"kind": "gate", "gate": {"sleep": {"duration": "2s"}}}})
     whole = run([node("n0", 0, 100, 9000)], ended=9000, seen=seen)

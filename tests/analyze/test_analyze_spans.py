@@ -185,6 +185,24 @@ def test_a_handles_time_goes_to_the_deepest_open_span():
     ]
 
 
+def test_a_child_that_seems_to_begin_before_its_parents_shares_with_those_that_are_open():
+    """From 5 the round is open too and the evaluation between them is not; from 10 it is."""
+    (found,) = read(
+        [
+            *handle()[:3],
+            span(READ, 2, 12, id=11, parent=103, service="blobstore-client"),
+        ],
+    )
+
+    assert partition(found)[:5] == [
+        (0, 2, "handle"),
+        (2, 8, "blob read"),
+        (8, 10, "round"),
+        (10, 12, "blob read"),
+        (12, 80, "evaluate node"),
+    ]
+
+
 def test_spans_open_side_by_side_share_equally():
     """Three sub-tasks of an array node at once, 10 ns: 4 + 3 + 3, the odd one to the lowest id."""
     catalog = "datacatalog.DataCatalog/GetArtifact"
