@@ -175,3 +175,40 @@ def test_shares_never_exceed_the_shift_without_something_that_shrank(costs):
 
     assert sum(o.share for o in why.operations) <= 1 + 1e-9
     assert all(line.isprintable() for line in causes.lines(verdict, why))
+
+
+def test_counts_stand_in_the_order_of_their_growth():
+    before = {"node_events": [18] * 10, "pods": [2] * 10, "attempts": [4] * 10}
+    after = {"node_events": [20] * 10, "pods": [6] * 10, "attempts": [4, *[5] * 9]}
+    now = repeats(**after)
+    baseline = accepted([before])
+    verdict = gate.judge("chain", Size.DEFAULT, now, baseline, HERE)
+
+    assert causes.lines(verdict, gate.explain(verdict, baseline, now)) == (
+        "pods 2 -> 6",
+        "attempts 4 -> 5",
+        "node events 18 -> 20",
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "line"),
+    [([18, 18, 18, 19], "node events 18 -> 19"), ([18, 18, 18, 17], "node events 18 -> 17")],
+)
+def test_one_odd_repeat_is_named_where_the_median_hides_it(now, line):
+    baseline = accepted([{"node_events": [18] * 4}])
+    measures = repeats(node_events=now)
+    verdict = gate.judge("chain", Size.DEFAULT, measures, baseline, HERE)
+
+    assert causes.lines(verdict, gate.explain(verdict, baseline, measures)) == (line,)
+
+
+def test_traces_on_one_side_alone_say_nothing():
+    now = measured({"crd write": (31, 136)})
+    bare = structs.replace(
+        BASELINE, sessions=(structs.replace(BASELINE.sessions[0], operations={}, parts={}),)
+    )
+    verdict = gate.judge("chain", Size.DEFAULT, now, bare, HERE)
+
+    assert gate.explain(verdict, bare, now).operations == ()
+    assert gate.explain(verdict, bare, now).parts == ()

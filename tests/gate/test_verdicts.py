@@ -226,13 +226,16 @@ def test_counts_on_which_the_baseline_disagrees_are_not_exact():
             Verdict.REGRESSED,
             "36..37 -> 72 in 5 of 5 repeats, exact count",
         ),
+        ([36, 36, 36, 36, 37], [36] * 5, Verdict.PASS, "36 in every repeat"),
+        ([36] * 5, [36, 36, 37, 37], Verdict.PASS, "36 in 2 of 4 repeats, 36..37 over all"),
+        ([36] * 5, [35, 35, 36, 36], Verdict.PASS, "36 in 2 of 4 repeats, 35..36 over all"),
         ([36] * 5, [30] * 5, Verdict.IMPROVED, "36 -> 30 in 5 of 5 repeats, exact count"),
     ],
 )
 def test_an_odd_repeat_of_a_pod_free_case_is_no_regression(before, now, verdict, reason):
-    pods = {"pods": [0] * 5}
+    baseline = accepted([{"crd_writes": before, "pods": [0] * len(before)}])
 
-    result = judged(repeats(crd_writes=now, **pods), accepted([{"crd_writes": before, **pods}]))
+    result = judged(repeats(crd_writes=now, pods=[0] * len(now)), baseline)
 
     assert of(result, "crd_writes").kind is Kind.EXACT
     assert of(result, "crd_writes").verdict is verdict
@@ -471,3 +474,65 @@ def test_a_large_growth_that_may_be_chance_is_no_regression():
 
     assert of(result, "handle_ns").ratio > 1.5
     assert of(result, "handle_ns").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_metric_that_some_repeats_lack_is_invalid():
+    result = judged(repeats(pods=[5, None, 5]), accepted([{"pods": [5] * 3}]))
+
+    assert of(result, "pods").verdict is Verdict.INVALID
+    assert of(result, "pods").reason == "not measured in 1 of 3 repeats; the baseline has it"
+
+
+def test_a_verdict_carries_the_median_and_the_range_of_both_sides():
+    result = judged(repeats(rounds=[7, 9, 12]), accepted([{"rounds": [4, 5, 8, 6]}]))
+
+    rounds = of(result, "rounds")
+    assert (rounds.baseline.least, rounds.baseline.median, rounds.baseline.most) == (4, 5.5, 8)
+    assert (rounds.now.least, rounds.now.median, rounds.now.most) == (7, 9, 12)
+    assert rounds.now.repeats == 3
+
+
+STEADY = noisy(1, 30, spread=0.02)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "anchor", "latest", "now"),
+    [
+        (
+            "what became faster than the anchor does not drift",
+            {"handle_ns": STEADY},
+            {"handle_ns": scaled(STEADY, 0.8)},
+            {"handle_ns": scaled(STEADY, 0.8)},
+        ),
+        (
+            "what fails already is not told twice",
+            {"handle_ns": STEADY},
+            {"handle_ns": scaled(STEADY, 1.2)},
+            {"handle_ns": scaled(STEADY, 2)},
+        ),
+        (
+            "what is advice does not drift",
+            {"pod_ns": STEADY},
+            {"pod_ns": scaled(STEADY, 1.5)},
+            {"pod_ns": scaled(STEADY, 1.5)},
+        ),
+        (
+            "exact counts do not drift",
+            {"pods": [3] * 30},
+            {"pods": [5] * 30},
+            {"pods": [5] * 30},
+        ),
+        (
+            "what the anchor did not have does not drift",
+            {"pods": [5] * 30},
+            {"handle_ns": STEADY},
+            {"handle_ns": STEADY},
+        ),
+    ],
+)
+def test_what_does_not_drift(sentence, anchor, latest, now):
+    first = gate.Anchor(
+        recorded="2026-01-10T00:00:00Z", commit=None, sessions=accepted([anchor]).sessions
+    )
+
+    assert judged(repeats(**now), accepted([latest], anchor=first)).drift == (), sentence
