@@ -240,6 +240,17 @@ class NodeMeasures(Frozen, frozen=True, gc=False):
     owners: tuple[Owned, ...] = ()
 
 
+class KindMeasures(Frozen, frozen=True):
+    """All nodes of one kind."""
+
+    kind: str
+    nodes: int
+    on_path_ns: int
+    """How much of the critical path lies in them; over all kinds it adds up to the path."""
+    owners: tuple[Owned, ...]
+    """Their own ledgers added up: nodes side by side count each."""
+
+
 class NodeOverhead(Frozen, frozen=True):
     """The overhead that the RFC defines: summed over nodes, so it may exceed the wall clock."""
 
@@ -267,6 +278,8 @@ class Ownership(Frozen, frozen=True):
     path: tuple[PathStep, ...]
     nodes: tuple[NodeMeasures, ...]
     summed: NodeOverhead
+    kinds: tuple[KindMeasures, ...] = ()
+    """The nodes by kind, kinds in alphabetical order."""
 
 
 class Latency(Frozen, frozen=True):

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_flyteperf.analyze.ledger import Owner
-from pytest_flyteperf.model import NodeMeasures, NodeOverhead, Owned, Ownership, PathStep
+from pytest_flyteperf.analyze.ledger import Ledger, Owner
+from pytest_flyteperf.model import (
+    KindMeasures,
+    NodeMeasures,
+    NodeOverhead,
+    Owned,
+    Ownership,
+    PathStep,
+)
 
 if TYPE_CHECKING:
-    from pytest_flyteperf.analyze.ledger import Ledger
     from pytest_flyteperf.analyze.nodes import Run
     from pytest_flyteperf.analyze.ownership import Attribution, NodeTime
     from pytest_flyteperf.analyze.path import Stretch
@@ -24,6 +30,7 @@ def ownership_of(run: Run, attribution: Attribution) -> Ownership:
         path=tuple(_step(stretch, ledger, begun) for stretch, ledger in attribution.path),
         nodes=tuple(_node(time) for time in attribution.nodes),
         summed=_summed(attribution),
+        kinds=_kinds(attribution),
     )
 
 
@@ -67,6 +74,25 @@ def _node(time: NodeTime) -> NodeMeasures:
         scheduling_ns=time.scheduling_ns,
         on_path_ns=time.on_path_ns,
         owners=_owners(time.ledger),
+    )
+
+
+def _kinds(attribution: Attribution) -> tuple[KindMeasures, ...]:
+    by_kind: dict[str, list[NodeTime]] = {}
+    for time in attribution.nodes:
+        by_kind.setdefault(time.node.kind.value, []).append(time)
+    return tuple(_kind(kind, by_kind[kind]) for kind in sorted(by_kind))
+
+
+def _kind(kind: str, times: list[NodeTime]) -> KindMeasures:
+    ledger = Ledger()
+    for time in times:
+        ledger.add(time.ledger)
+    return KindMeasures(
+        kind=kind,
+        nodes=len(times),
+        on_path_ns=sum(time.on_path_ns for time in times),
+        owners=_owners(ledger),
     )
 
 

@@ -58,6 +58,17 @@ def test_every_recording_is_owned_exactly(recordings, name):
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_kinds_of_nodes_add_up_to_the_path_and_to_the_nodes(recordings, name):
+    ownership = analyze_recording(recordings / name).ownership
+
+    assert sum(kind.on_path_ns for kind in ownership.kinds) == ownership.wall_ns
+    assert sum(kind.nodes for kind in ownership.kinds) == len(ownership.nodes)
+    for kind in ownership.kinds:
+        nodes = [node for node in ownership.nodes if node.kind == kind.kind]
+        assert sum(one.point_ns for one in kind.owners) == sum(n.duration_ns for n in nodes)
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_nothing_of_a_recording_is_unknown(recordings, name):
     assert analyze_recording(recordings / name).metrics["unknown_ns"] == 0
 
