@@ -1,0 +1,56 @@
+"""The wheel, installed where nothing else is: it carries all that a run needs."""
+
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).parents[2]
+UV = os.environ.get("UV") or shutil.which("uv")
+BENCHMARK = """
+    from flows import add_once
+
+    def test_add(flyteperf):
+        assert flyteperf(add_once, a=1) == 2
+"""
+
+
+def uv(*arguments, cwd):
+    done = subprocess.run([UV, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(UV is None, reason="uv is not there to build and install with")
+def test_an_empty_environment_measures_a_workflow(project, tmp_path_factory):
+    place = tmp_path_factory.mktemp("wheel")
+    newest = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["exclude-newer"]
+    uv("build", "--quiet", "--wheel", f"--out-dir={place}", str(ROOT), cwd=place)
+    (wheel,) = place.glob("*.whl")
+    uv("venv", "--quiet", "env", cwd=place)
+    python = place / "env/bin/python"
+    uv(
+        "pip",
+        "install",
+        "--quiet",
+        f"--python={python}",
+        f"--exclude-newer={newest}",
+        f"{wheel}[go]",
+        cwd=place,
+    )
+    project.write("test_it.py", BENCHMARK)
+    done = subprocess.run(
+        [str(python), "-m", "pytest", "--flyteperf-repeats=1", "--flyteperf-warmups=0"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+    assert "Flyte v1.16.8" in done.stdout, done.stdout + done.stderr
+    assert len(project.recordings()) == 1
