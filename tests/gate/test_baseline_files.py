@@ -9,7 +9,15 @@ from msgspec import structs
 
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import BaselineError
-from pytest_flyteperf.gate import Accepted, BaselineStore, Tolerance, baseline, environment, store
+from pytest_flyteperf.gate import (
+    Accepted,
+    BaselineStore,
+    Session,
+    Tolerance,
+    baseline,
+    environment,
+    store,
+)
 from pytest_flyteperf.gate.strict_yaml import StrictYamlError
 from pytest_flyteperf.gate.strict_yaml import dumps as write_yaml
 from pytest_flyteperf.gate.strict_yaml import loads as read_yaml
@@ -198,6 +206,24 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
             ),
         ),
         (
+            "an unknown key at the top",
+            "case: chain\n",
+            "case: chain\nowner: me\n",
+            "f: unknown key 'owner'; restore the file, or record it anew",
+        ),
+        (
+            "no sizes",
+            "sizes:\n",
+            "sizes: {}\nrest:\n",
+            "f: unknown key 'rest'; restore the file, or record it anew",
+        ),
+        (
+            "a size that is no mapping",
+            "  default:\n",
+            "  full: 5\n  default:\n",
+            "f: sizes.full is no mapping; record it anew",
+        ),
+        (
             "a missing field",
             "    tool: 0.1.0\n",
             "",
@@ -241,6 +267,54 @@ def test_a_damaged_file_is_refused_in_one_line(sentence, old, new, message):
 def test_hostile_yaml_is_refused(text):
     with pytest.raises(StrictYamlError):
         read_yaml(text)
+
+
+def test_sizes_that_are_a_list_or_nothing_are_refused():
+    for sizes in ("[]", "{}", "5", "[default]"):
+        with pytest.raises(BaselineError) as refused:
+            baseline.loads(f"schema: 1\ncase: chain\nsizes: {sizes}\n", "f")
+
+        assert str(refused.value) == "f: no sizes; restore the file, or record it anew"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 25 + "x" + "]" * 25, "line 1: nested deeper than 24"),
+        ("{a: " * 25 + "x" + "}" * 25, "line 1: nested deeper than 24"),
+        ("&a b: 1", "line 1: tags and anchors are not accepted"),
+        ("!!str b: 1", "line 1: tags and anchors are not accepted"),
+        ("9" * 33, "line 1: a number of 33 digits"),
+    ],
+)
+def test_what_yaml_allows_and_we_do_not_is_named(text, message):
+    with pytest.raises(StrictYamlError) as refused:
+        read_yaml(text)
+
+    assert str(refused.value) == message
+
+
+def test_depth_and_digits_up_to_the_limit_are_read():
+    assert read_yaml("[" * 24 + "x" + "]" * 24)
+    assert read_yaml("9" * 32) == int("9" * 32)
+    assert read_yaml("1." + "5" * 30) == float("1." + "5" * 30)
+
+
+def test_more_repeats_than_any_run_has_are_refused():
+    with pytest.raises(ValueError, match="session s: more than 10000 repeats"):
+        Session(id="s", samples={"pods": (1,) * 10_001})
+
+    assert Session(id="s", samples={"pods": (1,) * 10_000}).repeats == 10_000
+
+
+def test_a_case_with_a_baseline_of_its_own_is_not_taken_for_a_renamed_one(tmp_path):
+    kept = BaselineStore(tmp_path)
+    kept.put(CHAIN)
+    kept.put(structs.replace(CHAIN, case="twin"))
+
+    unused = kept.unused(HERE, {("twin", Size.DEFAULT): "d1", ("bare", Size.DEFAULT): None})
+
+    assert [(u.case, u.renamed_to) for u in unused] == [("chain", None)]
 
 
 JSON = st.recursive(
