@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_flyteperf.analyze import spans
+from pytest_flyteperf.analyze.explain import printable
 from pytest_flyteperf.analyze.recording import Recording, read_lines
 from pytest_flyteperf.analyze.stamps import unix_ns
 from pytest_flyteperf.errors import RecordingError
@@ -287,5 +288,6 @@ def render(folded: Folded) -> Iterator[str]:
         duration = "" if row.duration_ns is None else f"{row.duration_ns / 1e9:.6f}s"
         if row.duration_ns is not None and not row.from_spans:
             duration = f"{row.duration_ns // 10**9}s"
-        time = row.timestamp[11:19]
-        yield f"{time:<11} {row.line:<7} {duration:<11} {'    ' * depth}{row.number} {row.layout}"
+        time = printable(row.timestamp[11:19])
+        layout = printable(row.layout)
+        yield f"{time:<11} {row.line:<7} {duration:<11} {'    ' * depth}{row.number} {layout}"

@@ -100,6 +100,8 @@ class Share:
 class Ledger:
     """Owned time by owner and detail, and what Propeller worked on."""
 
+    __slots__ = ("shares", "wall", "working")
+
     def __init__(self) -> None:
         self.shares: dict[tuple[str, str], Share] = {}
         self.working: dict[str, int] = {}
