@@ -155,7 +155,9 @@ def write(
     document = documents.results(__version__, recorded, first.subject, first.environment, sections)
     json_path, _ = documents.write(folder, "results", document)
     yield f"results: {_shown(json_path, settings)} and .yaml"
-    written = [store.put(b) for b in _new_baselines(results, settings, store, recorded)]
+    join = settings.update is Update.JOIN
+    fresh = _new_baselines(results, settings, store, recorded)
+    written = [store.put(baseline, join=join) for baseline in fresh]
     if settings.update is not Update.NONE:
         where = _shown(settings.baseline_dir / key(first.environment), settings)
         yield f"baselines: {len(written)} written to {where}"

@@ -22,7 +22,11 @@ class Update(StrEnum):
 
     NONE = "none"
     NEW = "new"
+    """Those of cases that have none here."""
     ALL = "all"
+    """Those of all cases, in place of what is stored."""
+    JOIN = "join"
+    """Of all cases, as one session more beside those stored for the same Flyte and case."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,8 @@ OPTIONS: tuple[Option, ...] = (
         name="update",
         kind=str,
         default="none",
-        help="write baselines from this run: all, or only those that are new",
-        choices=("none", "new", "all"),
+        help="write baselines from this run: of new cases, of all, or as a session more",
+        choices=("none", "new", "all", "join"),
     ),
     Option(
         name="strict",
