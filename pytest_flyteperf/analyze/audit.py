@@ -35,8 +35,11 @@ CLOCK_STEP_NS = 50_000_000
 STEAL_SHARE = 1
 """Percent of CPU time that a hypervisor may take."""
 OTHER_SHARE = 50
-"""Percent of CPU time that strangers may take; asked only where no pod ran, whose CPU time is not
-known apart. The recorder itself takes some of it."""
+"""Percent of CPU time of strangers that is pointed out; asked only where no pod ran, whose CPU time
+is not known apart. The recorder itself takes some of it."""
+OTHER_LIMIT = 90
+"""Percent beyond which nothing was left for Flyte to run at its own pace. Ten repeats of a pod-free
+chain with 60 to 80 % took 0.45 to 0.61 s, no longer than on an idle machine."""
 LEAST_TICKS = 50
 """Fewer clock ticks than this say nothing about shares."""
 UNKNOWN_SHARE = 10
@@ -166,7 +169,8 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
             findings.append(_invalid("steal", f"{steal * 100 // whole} % of CPU time"))
         other = other_ticks(about)
         if pods == 0 and other * 100 > whole * OTHER_SHARE:
-            findings.append(_invalid("other CPU use", f"{other * 100 // whole} % of CPU time"))
+            report = _invalid if other * 100 > whole * OTHER_LIMIT else _note
+            findings.append(report("other CPU use", f"{other * 100 // whole} % of CPU time"))
     return findings
 
 

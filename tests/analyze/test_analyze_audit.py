@@ -188,13 +188,20 @@ def looks(ticks, **processes):
         ({"watch_gaps": 2}, "watch gap", "2 times events may be lost"),
         ({"clock_step_ns": -51_000_000}, "clock", "the wall clock moved by -51 ms"),
         (looks({"user": 90, "idle": 96, "steal": 14}, p=90), "steal", "7 % of CPU time"),
-        (looks({"user": 180, "idle": 20}, p=60), "other CPU use", "60 % of CPU time"),
+        (looks({"user": 199, "idle": 1}, p=10), "other CPU use", "94 % of CPU time"),
     ],
 )
 def test_what_the_recorder_noticed_makes_a_repeat_invalid(copied, noted, check, evidence):
     found = noticed(copied("echo_chain/0"), **noted)
 
     assert (found[check].severity, found[check].evidence) == (Severity.INVALID, evidence)
+
+
+def test_much_other_cpu_use_that_leaves_enough_is_noted(copied):
+    found = noticed(copied("echo_chain/0"), **looks({"user": 180, "idle": 20}, p=60))
+
+    finding = found["other CPU use"]
+    assert (finding.severity, finding.evidence) == (Severity.NOTE, "60 % of CPU time")
 
 
 @pytest.mark.parametrize(
