@@ -5,7 +5,6 @@ import pytest
 pytestmark = pytest.mark.engine
 
 
-@pytest.mark.slow
 def test_each_failure_has_its_line_and_others_go_on(project):
     project.write(
         "test_it.py",
