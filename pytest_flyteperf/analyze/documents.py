@@ -126,7 +126,6 @@ class TaskExecutionClosure(_Document, frozen=True, gc=False):
     started_at: str | None = None
     updated_at: str | None = None
     duration: str | None = None
-    task_type: str = ""
     metadata: TaskExecutionMetadata = TaskExecutionMetadata()
     reasons: tuple[Reason, ...] = ()
 
@@ -231,12 +230,6 @@ class PodRecord(_Document, frozen=True, gc=False):
 
     received: Received
     event: PodEvent
-
-
-class WorkflowMeta(_Document, frozen=True, gc=False):
-    """Name and revision of a FlyteWorkflow."""
-
-    metadata: ObjectMeta = ObjectMeta()
 
 
 class WorkflowEvent(_Document, frozen=True, gc=False):

@@ -28,10 +28,3 @@ def union(intervals: Iterable[Interval]) -> list[Interval]:
 def length(intervals: Iterable[Interval]) -> int:
     """Nanoseconds in disjoint intervals."""
     return sum(end - start for start, end in intervals)
-
-
-def clip(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
-    """What lies within [start, end), in the given order."""
-    return [
-        (max(low, start), min(high, end)) for low, high in intervals if low < end and high > start
-    ]

@@ -201,6 +201,8 @@ def _keys(facts: Facts) -> Iterable[tuple[Key, int, int]]:
     for container in facts.containers:
         started, finished, detail = container
         yield (_CERTAIN, Owner.USER, detail), started.high, finished.low
+        if started.low == started.high and finished.low == finished.high:
+            continue  # nothing is left open
         yield (_POSSIBLE, Owner.USER, detail), started.low, finished.high
         yield (_POINT, Owner.USER, detail), started.point, finished.point
 

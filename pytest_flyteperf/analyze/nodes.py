@@ -113,6 +113,8 @@ class Node:
         "execution",
         "group",
         "id",
+        "is_array",
+        "is_dynamic",
         "kind",
         "parallelism",
         "parent",
@@ -140,6 +142,8 @@ class Node:
         self.children: list[Node] = []
         self.attempts: list[Attempt] = []
         self.kind = Kind.UNKNOWN
+        self.is_array = document.metadata.is_array
+        self.is_dynamic = document.metadata.is_dynamic
         self.upstream: tuple[str, ...] | None = None
         self.parallelism = 0
         self.sleep_ns: int | None = None
@@ -294,8 +298,8 @@ def _kind_of_closure(node: Node) -> Kind:
         Kind.START: node.spec_id == "start-node",
         Kind.END: node.spec_id == "end-node",
         Kind.LAUNCH_PLAN: bool(node.child),
-        Kind.ARRAY: any(attempt.plugin == "k8s-array" for attempt in node.attempts),
-        Kind.DYNAMIC: bool(node.children and node.attempts),
+        Kind.ARRAY: node.is_array or any(a.plugin == "k8s-array" for a in node.attempts),
+        Kind.DYNAMIC: node.is_dynamic or bool(node.children and node.attempts),
         Kind.SUB_WORKFLOW: any(child.spec_id == "start-node" for child in node.children),
         Kind.BRANCH: bool(node.children),
         Kind.TASK: bool(node.attempts) or node.cache is not None,

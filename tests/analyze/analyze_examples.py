@@ -58,6 +58,7 @@ def node(  # noqa: PLR0913
     spec=None,
     child=None,
     cache=None,
+    **flags,
 ):
     """A node execution; times in milliseconds after the epoch."""
     spec = spec or name
@@ -73,7 +74,11 @@ def node(  # noqa: PLR0913
             workflow_node_metadata=d.WorkflowNodeMetadata(d.Identifier(child)) if child else None,
             task_node_metadata=d.TaskNodeMetadata(cache) if cache else None,
         ),
-        metadata=d.NodeExecutionMetaData(spec_node_id=spec, retry_group=group if parent else ""),
+        metadata=d.NodeExecutionMetaData(
+            spec_node_id=spec,
+            retry_group=group if parent else "",
+            **flags,
+        ),
     )
 
 

@@ -171,6 +171,20 @@ def test_a_dynamic_node_compiles_and_then_the_path_goes_on_inside():
     ]
 
 
+def test_a_dynamic_node_that_failed_before_it_had_children_has_compiled_in_vain():
+    whole = run(
+        [node("n0", 0, 10, 900, phase="FAILED", is_dynamic=True)],
+        [task("n0", 10, 800)],
+        ended=900,
+        phase="FAILED",
+    )
+
+    ownership = owned(whole, [pod("e-n0-0", 10, 10, 10, 500)], [(0, 10), (800, 900)])
+
+    assert ownership.nodes[0].kind == "dynamic"
+    assert points(ownership.owners)["user compile"] == 490
+
+
 def test_what_runs_beneath_a_node_counts_once():
     ownership = owned(
         dynamic(),
