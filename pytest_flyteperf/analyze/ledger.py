@@ -173,11 +173,13 @@ def settle(facts: Facts, start: int, end: int, timeline: Timeline | None) -> Led
     if end <= start:
         return ledger
     ledger.wall = end - start
+    if not facts.layers and not facts.containers:
+        _piece(ledger, facts, start, end, {}, timeline)
+        return ledger
     changes: list[tuple[int, int, Key]] = []
     for key, low, high in _keys(facts):
         if low < high and low < end and high > start:
-            changes.append((max(start, low), 1, key))
-            changes.append((min(end, high), -1, key))
+            changes += ((max(start, low), 1, key), (min(end, high), -1, key))
     changes.sort()
     active: dict[Key, int] = {}
     at = start
