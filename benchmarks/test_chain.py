@@ -1,6 +1,8 @@
 import pytest
 from workflows.chain import cached_chain_of, chain_of, echo_chain_of
 
+from pytest_flyteperf.gate import DEFAULT_GATE
+
 
 @pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
 def test_chain(flyteperf):
@@ -20,7 +22,9 @@ def test_cached_chain(flyteperf):
     assert flyteperf(cached_chain_of(length), a=start) == start + length
 
 
-@pytest.mark.flyteperf(repeats={"short": 5, "default": 30, "full": 100})
+@pytest.mark.flyteperf(
+    repeats={"short": 5, "default": 30, "full": 100}, gate=(*DEFAULT_GATE, "handles")
+)
 def test_echo_chain(flyteperf):
     """Nodes without pods, one after another: FlytePropeller's own cost of a node."""
     length = flyteperf.sized(short=10, default=50, full=250)

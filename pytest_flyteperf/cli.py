@@ -90,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     analyze = command("analyze", "compute the measures of recordings", _analyze)
     analyze.add_argument("folders", nargs="+", metavar="FOLDER", type=Path)
     _add_json(analyze)
+    told = command("explain", "tell where the time of a recorded execution went", _explain)
+    told.add_argument("folder", metavar="FOLDER", type=Path, help="a recording")
     fold = command("fold-logs", "fold Propeller's log into handles, rounds and changes", _fold)
     fold.add_argument("log", metavar="FOLDER|LOG", type=Path, help="a recording, or a JSON log")
     fold.add_argument("execution", nargs="?", help="name of the execution, for a log")
@@ -220,6 +222,14 @@ def _analyze(given: argparse.Namespace) -> int:
         print()
         for line in ownership.lines(str(folder), [found]):
             print(line)
+    return 0
+
+
+def _explain(given: argparse.Namespace) -> int:
+    from pytest_flyteperf.analyze import analyze_recording, explain  # noqa: PLC0415
+
+    for line in explain(analyze_recording(given.folder)):
+        print(line)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,7 @@ from pytest_flyteperf.model import (
     Size,
     Subject,
 )
-from pytest_flyteperf.report import ownership, terminal
+from pytest_flyteperf.report import github, ownership, terminal
 from pytest_flyteperf.report import results as documents
 from pytest_flyteperf.report.text import Style
 from pytest_flyteperf.settings import Settings, Update
@@ -139,9 +139,15 @@ def summary(
 
 
 def write(
-    results: Sequence[CaseResult], settings: Settings, store: BaselineStore, folder: Path
+    results: Sequence[CaseResult],
+    settings: Settings,
+    store: BaselineStore,
+    folder: Path,
+    environ: Mapping[str, str],
 ) -> Iterator[str]:
     """Write the results documents and, where asked, baselines; say where they are.
+
+    In a step of GitHub Actions its summary is written too.
 
     Raises:
         OSError: the folder cannot be written.
@@ -155,12 +161,24 @@ def write(
     document = documents.results(__version__, recorded, first.subject, first.environment, sections)
     json_path, _ = documents.write(folder, "results", document)
     yield f"results: {_shown(json_path, settings)} and .yaml"
+    _summarize_step(results, environ)
     join = settings.update is Update.JOIN
     fresh = _new_baselines(results, settings, store, recorded)
     written = [store.put(baseline, join=join) for baseline in fresh]
     if settings.update is not Update.NONE:
         where = _shown(settings.baseline_dir / key(first.environment), settings)
         yield f"baselines: {len(written)} written to {where}"
+
+
+def _summarize_step(results: Sequence[CaseResult], environ: Mapping[str, str]) -> None:
+    summary = environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return
+    verdicts = [result.verdict for result in results if result.verdict is not None]
+    first = results[0]
+    text = github.summary(verdicts, subject=first.subject, environment=first.environment)
+    with Path(summary).open("a", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 def _new_baselines(

@@ -7,6 +7,7 @@ the summary, the results documents and new baselines are made from these files, 
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 import signal
 import threading
@@ -249,12 +250,14 @@ class Session:
         for line in lines:
             reporter.write_line(line)
         try:
-            written = outcome.write(results, self._settings, self._store, self._folder)
+            for line in outcome.write(
+                results, self._settings, self._store, self._folder, os.environ
+            ):
+                reporter.write_line(line)
         except (FlyteperfError, OSError) as error:
             reporter.write_line(f"flyteperf: {error}", red=True)
-            return
-        for line in written:
-            reporter.write_line(line)
+            if reporter._session is not None:  # noqa: SLF001 # this late nothing else decides
+                reporter._session.exitstatus = pytest.ExitCode.TESTS_FAILED  # noqa: SLF001
 
     # --- help ---------------------------------------------------------------------------------
 
