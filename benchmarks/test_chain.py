@@ -23,7 +23,8 @@ def test_cached_chain(flyteperf):
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 5, "default": 30, "full": 100}, gate=(*DEFAULT_GATE, "handles")
+    repeats={"short": 5, "default": 30, "full": 100},
+    gate=(*DEFAULT_GATE, "pods", "attempts", "handles"),
 )
 def test_echo_chain(flyteperf):
     """Nodes without pods, one after another: FlytePropeller's own cost of a node."""
