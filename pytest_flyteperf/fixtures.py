@@ -5,9 +5,7 @@ Each can be overridden in a conftest: a project may hand out its own cluster or 
 
 from __future__ import annotations
 
-import os
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
-_RUN: pytest.StashKey[str] = pytest.StashKey()
 
 
 def session(config: pytest.Config) -> Session:
@@ -31,31 +28,6 @@ def session(config: pytest.Config) -> Session:
     if _SESSION not in config.stash:
         config.stash[_SESSION] = Session(config, config.stash[SETTINGS])
     return config.stash[_SESSION]
-
-
-def is_benchmark(item: pytest.Item) -> bool:
-    """Whether the test asks for the `flyteperf` fixture."""
-    return "flyteperf" in getattr(item, "fixturenames", ())
-
-
-def results(reporter: pytest.TerminalReporter) -> tuple[str, ...]:
-    """Paths of the case results that the reports of a run name, in the order they came in."""
-    reports = [r for category in reporter.stats.values() for r in category]
-    return tuple(dict.fromkeys(r.flyteperf for r in reports if getattr(r, "flyteperf", None)))
-
-
-def share(node: Any) -> None:  # noqa: ANN401 # xdist's controller of a worker has no public type
-    """Tell an xdist worker which run it belongs to."""
-    node.workerinput["flyteperf_run"] = run_id(node.config)
-
-
-def run_id(config: pytest.Config) -> str:
-    """Name of this run's folder, the same in all of its processes."""
-    if hasattr(config, "workerinput"):
-        return str(config.workerinput["flyteperf_run"])
-    if _RUN not in config.stash:
-        config.stash[_RUN] = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    return config.stash[_RUN]
 
 
 @pytest.fixture(scope="session")

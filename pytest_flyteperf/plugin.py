@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_flyteperf import fixtures
+from pytest_flyteperf import fixtures, run
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.settings import OPTIONS, resolve
 
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what will be measured, where any is."""
-    if not any(fixtures.is_benchmark(item) for item in items):
+    if not any(run.is_benchmark(item) for item in items):
         return []
     return list(fixtures.session(config).plan(items))
 
@@ -56,7 +56,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Judge a benchmark once its own assertions hold."""
     result = yield
-    if fixtures.is_benchmark(pyfuncitem):
+    if run.is_benchmark(pyfuncitem):
         fixtures.session(pyfuncitem.config).judge(pyfuncitem)
     return result
 
@@ -67,7 +67,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let the outcome of a benchmark travel with its report, from xdist's workers too."""
     report = yield
-    if call.when == "call" and fixtures.is_benchmark(item):
+    if call.when == "call" and run.is_benchmark(item):
         fixtures.session(item.config).attach(item, report)
     return report
 
@@ -83,14 +83,14 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Let xdist's workers write into the run folder of the whole run."""
-    fixtures.share(node)
+    run.share(node)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print the table and write the results."""
-    results = fixtures.results(terminalreporter)
+    results = run.results(terminalreporter)
     if results:
         fixtures.session(config).summarize(results, terminalreporter)
 

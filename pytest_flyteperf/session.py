@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from pytest_flyteperf import benchmark, fixtures, outcome
+from pytest_flyteperf import benchmark, outcome
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Benchmark
 from pytest_flyteperf.errors import ExecutionError, FlyteperfError, RegistrationError, UsageError
@@ -38,6 +38,7 @@ from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, Size
 from pytest_flyteperf.outcome import CaseResult, Measured
 from pytest_flyteperf.report import causes, terminal
+from pytest_flyteperf.run import is_benchmark, run_id
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack
@@ -60,7 +61,7 @@ class Session:
         self._settings = settings
         self._screen = Screen(config)
         self._stack = Stack(_patient(config, settings), self._screen)
-        self._folder = settings.out / "runs" / fixtures.run_id(config)
+        self._folder = settings.out / "runs" / run_id(config)
         self._store = BaselineStore(settings.baseline_dir)
 
     # --- before the first case ----------------------------------------------------------------
@@ -73,7 +74,7 @@ class Session:
         """
         cases: dict[str, str] = {}
         repeats = 0
-        for item in filter(fixtures.is_benchmark, items):
+        for item in filter(is_benchmark, items):
             try:
                 name = benchmark.case_name(item)
                 repeats += benchmark.run_plan(item, self._settings).repeats
