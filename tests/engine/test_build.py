@@ -113,7 +113,7 @@ class TestBuilding:
 
     def test_with_another_go_or_its_flags_is_another_engine(self, go, root):
         first = ensure_engine(root=root)
-        go.has_version("go1.27.0")
+        go.has_version("go1.26.9")
         second = ensure_engine(root=root)
         go.does(env=go.plan["env"] | {"GOFLAGS": "-race"})
         third = ensure_engine(root=root)
@@ -167,7 +167,7 @@ class TestFailures:
 
         message = self.refused(root)
 
-        assert "needs Go 1.26.0 or newer: none on PATH" in message
+        assert "needs Go 1.26.0 or a later 1.26: none on PATH" in message
         assert "pip install 'pytest-flyteperf[go]'" in message
 
     def test_a_go_that_is_too_old(self, go, root, monkeypatch):
@@ -175,6 +175,11 @@ class TestFailures:
         go.has_version("go1.22.1")
 
         assert f"{go.path} is go1.22.1" in self.refused(root)
+
+    def test_a_newer_minor_version_is_named(self, go, root):
+        go.has_version("go1.27.3")
+
+        assert f"{go.path} is go1.27.3" in self.refused(root)
 
     def test_a_go_that_does_not_run(self, go, root, monkeypatch):
         monkeypatch.setattr(golang, "_candidates", lambda _: [str(go.path)])
@@ -184,16 +189,16 @@ class TestFailures:
 
     def test_the_wheel_serves_where_path_is_too_old(self, go, root, monkeypatch, tmp_path):
         wheel = FakeGo(tmp_path / "wheel")
-        wheel.has_version("go1.27.3")
+        wheel.has_version("go1.26.11")
         go.has_version("go1.22.1")
         monkeypatch.setattr(golang, "_wheel_go", lambda: str(wheel.path))
 
-        assert ensure_engine(root=root).versions["go"] == "go1.27.3"
+        assert ensure_engine(root=root).versions["go"] == "go1.26.11"
 
     @pytest.mark.usefixtures("go")
     def test_an_activated_environment_does_not_change_the_go(self, monkeypatch, tmp_path):
         wheel = FakeGo(tmp_path / "environment")
-        wheel.has_version("go1.27.3")
+        wheel.has_version("go1.26.11")
         monkeypatch.setattr(golang.sys, "executable", str(wheel.folder / "python"))
         (wheel.folder / "python").symlink_to(sys.executable)
         plain = golang.find_go("1.26.0")
