@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -18,6 +19,13 @@ BENCHMARK = """
     def test_add(flyteperf):
         assert flyteperf(add_once, a=1) == 2
 """
+
+
+def outside_path():
+    """PATH without this environment's programs: its Go is not the new environment's."""
+    own = Path(sys.executable).parent
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if Path(folder) != own)
 
 
 def uv(*arguments, cwd):
@@ -46,6 +54,7 @@ def test_an_empty_environment_measures_a_workflow(project, tmp_path_factory):
     done = subprocess.run(
         [str(python), "-m", "pytest", "--flyteperf-repeats=1", "--flyteperf-warmups=0"],
         cwd=project.folder,
+        env=os.environ | {"PATH": outside_path()},
         capture_output=True,
         text=True,
         timeout=900,
