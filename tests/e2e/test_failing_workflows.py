@@ -54,7 +54,7 @@ def test_each_failure_has_its_line_and_others_go_on(project):
         ("dies: execution ", "137"),
         ("never_ends: execution ", "did not end within 3 s and was aborted"),
         ("flows.add_once: ", "has no input b; its inputs: a"),
-        ("'add_once': ", "neither a flytekit workflow nor a launch plan"),
+        ("add_once: ", "neither a flytekit workflow nor a launch plan"),
     ):
         assert [x for x in lines if x.startswith(start) and said in x], (start, output)
     assert "7 failed, 1 passed" in output

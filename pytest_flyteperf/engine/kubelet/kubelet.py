@@ -345,6 +345,8 @@ class Kubelet:
     def _settle(self, run: PodRun) -> None:
         """Nothing of the pod runs any more: free its slot, say how it ended."""
         uid = run.pod.uid
+        if self._runs.get(uid) is not run:
+            return  # its pod is gone, and this is the answer to a request from before
         being_bound = self._admission.holds(uid) and not run.bound and not run.finished
         if being_bound and not run.gone:
             return  # the answer to the binding settles it
