@@ -273,7 +273,6 @@ class Session:
         try:
             yield
         except FlyteperfError as error:
-            self._screen.clear()
             infrastructure = not isinstance(error, ExecutionError | RegistrationError | UsageError)
             if item is not None and infrastructure:
                 item.stash[_TROUBLE] = True
