@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -23,12 +24,26 @@ import yaml
 
 from pytest_flyteperf.errors import ClusterError
 
-GONE = 410
+GONE = HTTPStatus.GONE
 """HTTP status of a watch whose resource version the API server has compacted away."""
 
 
 REQUEST_TIMEOUT_S = 120.0
 """Long enough to delete the pods of the widest map in one request."""
+
+
+_PATIENCE = urllib3.Retry(
+    total=None,
+    connect=0,
+    read=0,
+    redirect=0,
+    other=0,
+    status=20,
+    status_forcelist=(HTTPStatus.TOO_MANY_REQUESTS,),
+    allowed_methods=None,
+    raise_on_status=False,
+)
+"""The API server asks to come again later (Retry-After) while a new resource's storage starts."""
 
 
 class KubeError(ClusterError):
@@ -147,11 +162,11 @@ class KubeApi:
                 body=encoded,
                 headers=self._headers(content_type if encoded is not None else None),
                 timeout=REQUEST_TIMEOUT_S,
-                retries=False,
+                retries=_PATIENCE,
             )
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self._server, error) from error
-        if answer.status >= 400:  # noqa: PLR2004 - HTTP
+        if answer.status >= HTTPStatus.BAD_REQUEST:
             raise _refused(method, path, answer.status, answer.data)
         return json.loads(answer.data) if answer.data else None
 
@@ -193,7 +208,7 @@ class KubeApi:
             )
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self._server, error) from error
-        if answer.status >= 400:  # noqa: PLR2004 - HTTP
+        if answer.status >= HTTPStatus.BAD_REQUEST:
             data = answer.data
             answer.release_conn()
             raise _refused("WATCH", path, answer.status, data)

@@ -115,6 +115,13 @@ class TestRequests:
             api.list(PODS)
         assert caught.value.status == 403
 
+    def test_come_again_when_the_storage_of_a_resource_still_starts(self, kube, api):
+        kube.busy = 2
+        kube.put(PODS, pod("a", "mine"))
+
+        assert [o["metadata"]["name"] for o in api.list(PODS)["items"]] == ["a"]
+        assert [method for method, *_ in kube.requests] == ["GET"] * 3
+
     def test_a_server_that_is_away_is_one_line(self):
         with (
             KubeApi(Access(server="http://127.0.0.1:1")) as api,

@@ -21,6 +21,7 @@ class FakeKube:
         self.token = "secret"  # noqa: S105 - of a double
         self.requests = []
         self.forbidden = False
+        self.busy = 0
         self._changed = threading.Condition()
         self._epoch = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -101,6 +102,9 @@ class FakeKube:
                 path, query = self._read()
                 if kube.forbidden:
                     return self._answer(403, {"message": "pods is forbidden"})
+                if kube.busy:
+                    kube.busy -= 1
+                    return self._answer(429, {"message": "storage is (re)initializing"})
                 if query.get("watch") == "true":
                     return self._watch(path, int(query["resourceVersion"]))
                 one = kube.objects.get(tuple(path.rsplit("/", 1)))

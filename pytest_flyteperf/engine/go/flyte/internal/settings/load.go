@@ -33,7 +33,10 @@ func Load(ctx context.Context, path string) (Settings, error) {
 	if err := accessor.UpdateConfig(ctx); err != nil {
 		return Settings{}, fmt.Errorf("configuration %s: %s", path, oneLine(err))
 	}
-	settings := current()
+	settings := defaults()
+	if err := yaml.Unmarshal(text, &settings); err != nil {
+		return Settings{}, fmt.Errorf("configuration %s: %s", path, oneLine(err))
+	}
 	if err := settings.check(); err != nil {
 		return Settings{}, fmt.Errorf("configuration %s: %w", path, err)
 	}

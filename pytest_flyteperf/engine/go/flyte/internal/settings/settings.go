@@ -2,8 +2,6 @@
 package settings
 
 import (
-	"time"
-
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/flyteorg/flyte/flytestdlib/config"
@@ -52,39 +50,34 @@ type NamespaceMapping struct {
 
 // Settings is everything, read once.
 type Settings struct {
-	Standin       Standin
-	Admin         FlyteAdmin
-	TaskResources TaskResources
-	Namespace     NamespaceMapping
+	Standin       Standin          `json:"standin"`
+	Admin         FlyteAdmin       `json:"flyteadmin"`
+	TaskResources TaskResources    `json:"task_resources"`
+	Namespace     NamespaceMapping `json:"namespace_mapping"`
 }
 
-// The sections with FlyteAdmin's own defaults (flyteadmin/pkg/runtime at v1.16.8).
-var (
-	standin = config.MustRegisterSection("standin", &Standin{
-		Listen:        "127.0.0.1:8089",
-		MetricsListen: "127.0.0.1:10254",
-		EventDelay:    config.Duration{Duration: 0 * time.Second},
-	})
-	flyteadmin = config.MustRegisterSection("flyteadmin", &FlyteAdmin{
-		MaxParallelism:        25,
-		EventVersion:          2,
-		MetadataStoragePrefix: []string{"metadata", "admin"},
-	})
-	taskResources = config.MustRegisterSection("task_resources", &TaskResources{
-		Defaults: ResourceSet{CPU: resource.MustParse("2"), Memory: resource.MustParse("200Mi")},
-		Limits:   ResourceSet{CPU: resource.MustParse("2"), Memory: resource.MustParse("1Gi"), GPU: resource.MustParse("1")},
-	})
-	namespaceMapping = config.MustRegisterSection("namespace_mapping", &NamespaceMapping{
-		Template: "{{ project }}-{{ domain }}",
-	})
-)
-
-// current reads the sections anew: flytestdlib replaces a section's object when it loads a file.
-func current() Settings {
+// defaults are FlyteAdmin's own (flyteadmin/pkg/runtime at v1.16.8).
+func defaults() Settings {
 	return Settings{
-		Standin:       *standin.GetConfig().(*Standin),
-		Admin:         *flyteadmin.GetConfig().(*FlyteAdmin),
-		TaskResources: *taskResources.GetConfig().(*TaskResources),
-		Namespace:     *namespaceMapping.GetConfig().(*NamespaceMapping),
+		Standin: Standin{Listen: "127.0.0.1:8089", MetricsListen: "127.0.0.1:10254"},
+		Admin: FlyteAdmin{
+			MaxParallelism:        25,
+			EventVersion:          2,
+			MetadataStoragePrefix: []string{"metadata", "admin"},
+		},
+		TaskResources: TaskResources{
+			Defaults: ResourceSet{CPU: resource.MustParse("2"), Memory: resource.MustParse("200Mi")},
+			Limits:   ResourceSet{CPU: resource.MustParse("2"), Memory: resource.MustParse("1Gi"), GPU: resource.MustParse("1")},
+		},
+		Namespace: NamespaceMapping{Template: "{{ project }}-{{ domain }}"},
 	}
+}
+
+// Registered, a section is known to flytestdlib's strict mode, which finds misspelt keys. Its values are not read
+// from there: flytestdlib decodes a file over what an earlier one left.
+func init() {
+	config.MustRegisterSection("standin", &Standin{})
+	config.MustRegisterSection("flyteadmin", &FlyteAdmin{})
+	config.MustRegisterSection("task_resources", &TaskResources{})
+	config.MustRegisterSection("namespace_mapping", &NamespaceMapping{})
 }
