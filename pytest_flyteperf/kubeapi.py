@@ -155,12 +155,29 @@ class KubeApi:
             KubeError: no answer, or one with a status of 400 and above.
         """
         encoded = None if body is None else json.dumps(body).encode()
+        data = self.raw(path, method=method, query=query, body=encoded, content_type=content_type)
+        return json.loads(data) if data else None
+
+    def raw(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        """Send one request and return its answer as it came: a log, a page behind the proxy.
+
+        Raises:
+            KubeError: no answer, or one with a status of 400 and above.
+        """
         try:
             answer = self._pool.request(
                 method,
                 self._url(path, query),
-                body=encoded,
-                headers=self._headers(content_type if encoded is not None else None),
+                body=body,
+                headers=self._headers(content_type if body is not None else None),
                 timeout=REQUEST_TIMEOUT_S,
                 retries=_PATIENCE,
             )
@@ -168,7 +185,7 @@ class KubeApi:
             raise _unreachable(self._server, error) from error
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise _refused(method, path, answer.status, answer.data)
-        return json.loads(answer.data) if answer.data else None
+        return answer.data
 
     def list(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """List a collection: `items` and `metadata.resourceVersion`, where a watch can start."""

@@ -43,6 +43,8 @@ class ObjectStore(Frozen, frozen=True):
     secret_key: str
     bucket: str
     region: str = "us-east-1"
+    inside: str | None = None
+    """URL by which pods reach it, where that is another than for this machine."""
 
 
 class Cluster(Frozen, frozen=True):
@@ -122,7 +124,8 @@ class Deployment(Frozen, frozen=True):
     domain: str = "development"
     namespace: str = "flytesnacks-development"
     metrics: dict[str, str] = {}
-    """Component to URL of its Prometheus metrics, e.g. `propeller`, `admin`."""
+    """Component to URL of its Prometheus metrics, e.g. `propeller`, `admin`; a path is one of the
+    Kubernetes API, whose proxy reaches into the cluster."""
     logs: dict[str, str] = {}
     """Component to path of its log."""
     pids: dict[str, int] = {}
@@ -131,6 +134,8 @@ class Deployment(Frozen, frozen=True):
     """Longest time a finished span stays in the exporter's queue."""
     image: str = "local/python:1"
     """Image that tasks are registered with; the process kubelet ignores it."""
+    ships_code: bool = False
+    """Tasks run in containers of `image`, so their code is sent along at registration."""
 
 
 # --- execution --------------------------------------------------------------------------------

@@ -339,6 +339,8 @@ class Collector:
         return {name: self._page(name, url) for name, url in self._deployment.metrics.items()}
 
     def _page(self, component: str, url: str) -> bytes:
+        if url.startswith("/"):
+            return self._api.raw(url)
         try:
             answer = self._http.request("GET", url, timeout=METRICS_TIMEOUT_S)
         except urllib3.exceptions.HTTPError as error:

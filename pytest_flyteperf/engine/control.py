@@ -42,7 +42,7 @@ class TraceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Size of the file: always the end of a whole record. Slices are good while a lease is held;
     a kept cluster's file begins anew when there is none."""
     refused: int
-    """Requests turned away because they were malformed."""
+    """Requests turned away because they were malformed or had no right."""
     lost: int
     """Requests that could not be stored (disk full); their senders were told."""
 

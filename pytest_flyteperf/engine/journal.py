@@ -42,7 +42,18 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="
     """As in `procfs.start_ticks`."""
 
 
-Entry = Opened | Folder | Started
+class Undo(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="undo"):
+    """A thing outside of this machine's processes and folders, and the command that removes it."""
+
+    thing: str
+    """As users know it, e.g. `kind cluster flyteperf-1f2e`."""
+    argv: tuple[str, ...]
+    """Program, by its path, and arguments; it succeeds where the thing is gone already."""
+    env: dict[str, str] = {}
+    """Variables over those of whoever runs it."""
+
+
+Entry = Opened | Folder | Started | Undo
 _DECODER = msgspec.json.Decoder(Entry)
 
 

@@ -7,6 +7,7 @@ checked for their outer shape and never deserialised. Readers take slices by fil
 
 from __future__ import annotations
 
+import hmac
 import os
 import struct
 import threading
@@ -131,18 +132,26 @@ class TraceFile:
 
 
 class Receiver:
-    """An OTLP gRPC server on loopback, on one port for its life.
+    """An OTLP gRPC server on one port for its life, on loopback unless given another address.
 
     `on_loss` is called, from the server's thread, with one line when the first request is lost.
+    With a `token`, requests need the metadata `authorization: Bearer TOKEN`.
     """
 
-    def __init__(self, path: str | Path, on_loss: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        on_loss: Callable[[str], None],
+        address: str = "127.0.0.1",
+        token: str | None = None,
+    ) -> None:
         import grpc  # noqa: PLC0415 # readers of the file do without
 
         self._grpc = grpc
         self._path = str(path)
         self._file = TraceFile(path, on_loss)
         self._refused = 0
+        self._authorization = f"Bearer {token}" if token is not None else None
         export = grpc.unary_unary_rpc_method_handler(self._export)
         self._server = grpc.server(
             ThreadPoolExecutor(1, thread_name_prefix="otlp"),
@@ -152,8 +161,8 @@ class Receiver:
                 ("grpc.so_reuseport", 0),
             ),
         )
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        self._endpoint = f"http://127.0.0.1:{port}"
+        port = self._server.add_insecure_port(f"{address}:0")
+        self._endpoint = f"http://{address}:{port}"
         self._server.start()
 
     def status(self) -> TraceStatus:
@@ -177,6 +186,9 @@ class Receiver:
         self._file.close()
 
     def _export(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        if not self._may_send(context):
+            self._refused += 1
+            context.abort(self._grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong")
         if not well_formed(request):
             self._refused += 1
             context.abort(
@@ -185,6 +197,12 @@ class Receiver:
         if not self._file.append(request):
             context.abort(self._grpc.StatusCode.RESOURCE_EXHAUSTED, "the request was not stored")
         return b""
+
+    def _may_send(self, context: grpc.ServicerContext) -> bool:
+        if self._authorization is None:
+            return True
+        given = dict(context.invocation_metadata()).get("authorization", "")
+        return hmac.compare_digest(str(given).encode(), self._authorization.encode())
 
 
 class _OnlyExport:

@@ -22,6 +22,7 @@ from pytest_flyteperf.engine.control import SUPERVISOR
 from pytest_flyteperf.engine.journal import Folder, Opened, Started, read
 from pytest_flyteperf.engine.process import CLUSTER_MARKER, PROCESS_MARKER
 from pytest_flyteperf.engine.procfs import own_processes, start_ticks, variable
+from pytest_flyteperf.engine.undo import undo
 from pytest_flyteperf.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Reaped(msgspec.Struct, frozen=True, kw_only=True):
     """`name (pid N)` of each process that was ended."""
     folders: tuple[str, ...]
     """Folders that were removed."""
+    things: tuple[str, ...] = ()
+    """What else the journal named, e.g. `kind cluster flyteperf-1f2e`."""
 
 
 def cluster_id(directory: str | Path) -> str | None:
@@ -95,10 +98,14 @@ def reap_cluster(directory: Path) -> Reaped:
     """
     marker = cluster_id(directory)
     ended = () if marker is None else _end(directory, marker)
+    things = undo(directory)
     outside = (Path(entry.path) for entry in read(directory) if isinstance(entry, Folder))
     folders = tuple(folder for folder in (*outside, directory) if _remove(folder))
     return Reaped(
-        cluster=directory.name, processes=ended, folders=tuple(str(folder) for folder in folders)
+        cluster=directory.name,
+        processes=ended,
+        folders=tuple(str(folder) for folder in folders),
+        things=things,
     )
 
 

@@ -28,6 +28,8 @@ from pytest_flyteperf.engine.otlp import Receiver
 from pytest_flyteperf.engine.process import PROCESS_MARKER, ProcessDeath, ProcessSpec
 from pytest_flyteperf.engine.procfs import children, variable
 from pytest_flyteperf.engine.spawn import adopt_orphans
+from pytest_flyteperf.engine.undo import undo
+from pytest_flyteperf.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +52,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     traces: str
     """File of received traces."""
+    traces_address: str = "127.0.0.1"
+    """Address that traces are received on: another only where pods send them."""
+    traces_token: str | None = None
+    """What senders must show."""
     keep: bool = False
     """Live on without leases."""
     linger_s: float = 2.0
@@ -95,6 +101,12 @@ class Supervisor:
         await receiving
         if self._receiver is not None:
             await asyncio.to_thread(self._receiver.close)
+        try:
+            await asyncio.to_thread(undo, self._config.directory)
+        except ClusterError as error:
+            # Its folder stays, with the journal: `flyteperf reap` tries again.
+            sys.stderr.write(f"{error}\n")
+            return
         self._remove()
 
     async def start(self, specs: tuple[ProcessSpec, ...], asker: Connection) -> None:
@@ -213,7 +225,12 @@ class Supervisor:
             loop.call_soon_threadsafe(self._tell_death, death)
 
         try:
-            self._receiver = Receiver(self._config.traces, lost)
+            self._receiver = Receiver(
+                self._config.traces,
+                lost,
+                self._config.traces_address,
+                self._config.traces_token,
+            )
         except (OSError, RuntimeError) as error:
             lost(f"cannot start: {error}")
 

@@ -223,3 +223,18 @@ def test_recorded_requests_are_well_formed():
         assert well_formed(data[at - length : at])
         count += 1
     assert count > 0
+
+
+def test_with_a_token_only_its_bearers_are_stored(tmp_path, losses):
+    receiver = Receiver(tmp_path / "guarded", losses.append, token="s3cret")  # noqa: S106
+    target = receiver.status().endpoint.removeprefix("http://")
+    with grpc.insecure_channel(target) as channel:
+        call = channel.unary_unary(EXPORT)
+        for metadata in ((), (("authorization", "Bearer other"),)):
+            with pytest.raises(grpc.RpcError) as refused:
+                call(request("a"), metadata=metadata, timeout=10)
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        call(request("b"), metadata=(("authorization", "Bearer s3cret"),), timeout=10)
+    status = receiver.status()
+    receiver.close()
+    assert (status.requests, status.refused) == (1, 2)

@@ -1,5 +1,5 @@
 // Program flyteperf-propeller is FlytePropeller for a machine of one user: the controller of the single binary, with
-// the plugins that need no operator, an HTTP server on loopback only, and an end at the first SIGTERM.
+// the plugins that need no operator, an HTTP server on loopback unless told otherwise, and an end at the first SIGTERM.
 //
 // FlytePropeller's own command serves its metrics and profiles on all interfaces, ignores SIGTERM, and takes unknown
 // configuration keys in silence; its plugin loader wants the Spark operator's module, which cannot be had.
@@ -29,6 +29,7 @@ import (
 func main() {
 	path := flag.String("config", "", "configuration `file`, YAML")
 	check := flag.Bool("check", false, "load the configuration, say what is wrong with it, and end")
+	host := flag.String("host", "127.0.0.1", "`address` that metrics are served on; in a pod, 0.0.0.0")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -42,7 +43,7 @@ func main() {
 	labeled.SetMetricKeys(contextutils.AppNameKey, contextutils.ProjectKey, contextutils.DomainKey,
 		contextutils.WorkflowIDKey, contextutils.NodeIDKey, contextutils.TaskIDKey, contextutils.TaskTypeKey,
 		"runtime_type", "runtime_version", storage.FailureTypeLabel)
-	if err := run(ctx); err != nil {
+	if err := run(ctx, *host); err != nil {
 		fail(err)
 	}
 }

@@ -25,7 +25,7 @@ const (
 )
 
 // run starts FlytePropeller as flytepropeller/cmd/controller/cmd does, and returns when ctx ends or a part of it fails.
-func run(ctx context.Context) error {
+func run(ctx context.Context, host string) error {
 	for _, name := range []string{
 		otelutils.AdminClientTracer, otelutils.BlobstoreClientTracer, otelutils.DataCatalogClientTracer,
 		otelutils.FlytePropellerTracer, otelutils.K8sClientTracer,
@@ -42,7 +42,7 @@ func run(ctx context.Context) error {
 	}
 
 	parts, partsCtx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return serve(partsCtx, cfg.ProfilerPort.Port) })
+	parts.Go(func() error { return serve(partsCtx, host, cfg.ProfilerPort.Port) })
 	parts.Go(func() error { return controller.StartControllerManager(partsCtx, mgr) })
 	parts.Go(func() error { return controller.StartController(partsCtx, cfg, allNamespaces, mgr, &scope) })
 	ended := make(chan error, 1)
@@ -73,7 +73,7 @@ func managerOptions(cfg *config.Config, scope promutils.Scope) manager.Options {
 		Cache:     cache.Options{SyncPeriod: &cfg.DownstreamEval.Duration, DefaultNamespaces: namespaces},
 		NewCache:  executors.NewCache,
 		NewClient: executors.BuildNewClientFunc(scope),
-		// Metrics of controller-runtime are served beside FlytePropeller's, on loopback.
+		// Metrics of controller-runtime are served beside FlytePropeller's.
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	}
 }

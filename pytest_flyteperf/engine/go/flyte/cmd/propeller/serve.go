@@ -17,9 +17,9 @@ import (
 	"github.com/flyteorg/flyte/flytestdlib/config"
 )
 
-// serve answers on loopback what FlytePropeller answers on its profiler port, until ctx ends.
-func serve(ctx context.Context, port int) error {
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+// serve answers on one address what FlytePropeller answers on its profiler port, until ctx ends.
+func serve(ctx context.Context, host string, port int) error {
+	address := net.JoinHostPort(host, strconv.Itoa(port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
