@@ -247,11 +247,23 @@ class WorkflowRecord(_Document, frozen=True, gc=False):
 
 
 class ProcessUse(_Document, frozen=True, gc=False):
-    """CPU and memory of one process; CPU in clock ticks."""
+    """What one process has used since it began; CPU in clock ticks."""
 
     user_ticks: int = 0
     system_ticks: int = 0
     resident_bytes: int = 0
+    read_bytes: int | None = None
+    """From disks; None where the kernel does not say, as for the rest."""
+    written_bytes: int | None = None
+    """To disks."""
+    descriptors: int | None = None
+
+
+class NetworkUse(_Document, frozen=True, gc=False):
+    """Bytes over one network interface since the machine began."""
+
+    received_bytes: int = 0
+    sent_bytes: int = 0
 
 
 class MachineUse(_Document, frozen=True, gc=False):
@@ -259,6 +271,78 @@ class MachineUse(_Document, frozen=True, gc=False):
 
     cpu_ticks: dict[str, int] = {}
     processes: dict[str, ProcessUse] = {}
+    network: dict[str, NetworkUse] = {}
+    """By interface, `lo` among them."""
+
+
+class MemoryUse(_Document, frozen=True, gc=False):
+    """Resident memory of one process while a repeat ran."""
+
+    samples: int = 0
+    mean_bytes: int = 0
+    """Over the samples."""
+    peak_bytes: int = 0
+    """Exact where the kernel lets the peak be set back (`clear_refs`), else over the samples."""
+
+
+class PodUse(_Document, frozen=True, gc=False):
+    """Annotation `flyteperf.dev/use`: what a pod's processes used, counted when they were reaped.
+
+    The largest resident set counts pages shared with the fork server too.
+    """
+
+    cpu_ns: int = 0
+    max_resident_bytes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+
+class TaskStep(_Document, frozen=True, gc=False):
+    """One of flytekit's own timers (`flytekit.core.utils.timeit`), Unix nanoseconds.
+
+    They nest and come in the order in which they ended. Of interest are `Load task` (or `Load map
+    task`), `Execute user level code`, and everything between these and the process's ends.
+    """
+
+    name: str
+    start_ns: int
+    end_ns: int
+
+
+class TaskSteps(_Document, frozen=True, gc=False):
+    """One line of task_steps.jsonl: flytekit within one container, by the container's clock.
+
+    In a container's life lie, one after another: interpreter and flytekit's start; `Load task`,
+    which imports the user's modules; download and conversion of inputs; the user's code;
+    conversion and upload of outputs, up to `returned_ns`; exit.
+    """
+
+    pod: str
+    container: str
+    started_ns: int
+    """As the annotation `flyteperf.dev/started-ns` of a pod with one container."""
+    returned_ns: int
+    """When flytekit's entry point returned."""
+    steps: tuple[TaskStep, ...] = ()
+
+
+class MetricSpan(_Document, frozen=True, gc=False):
+    """`flyteidl.core.Span` of GetExecutionMetrics: a reference, with an id, or a category."""
+
+    start_time: str | None = None
+    end_time: str | None = None
+    workflow_id: Identifier | None = None
+    node_id: NodeExecutionId | None = None
+    task_id: TaskExecutionId | None = None
+    operation_id: str | None = None
+    """E.g. `NODE_SETUP`."""
+    spans: tuple[MetricSpan, ...] = ()
+
+
+class ExecutionMetricsDocument(_Document, frozen=True, gc=False):
+    """execution_metrics.json: the answer of AdminService.GetExecutionMetrics, at any depth."""
+
+    span: MetricSpan = MetricSpan()
 
 
 class RecordingDocument(_Document, frozen=True, gc=False):
@@ -275,3 +359,7 @@ class RecordingDocument(_Document, frozen=True, gc=False):
     """How much more the wall clock advanced than the monotonic one."""
     machine_before: MachineUse | None = None
     machine_after: MachineUse | None = None
+    memory: dict[str, MemoryUse] = {}
+    """Memory by component while the repeat ran."""
+    absent: dict[str, str] = {}
+    """Files that are not there and why, e.g. `execution_metrics.json`."""

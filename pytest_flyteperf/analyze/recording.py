@@ -19,10 +19,12 @@ import msgspec
 from pytest_flyteperf.analyze import foreign
 from pytest_flyteperf.analyze.documents import (
     ExecutionDocument,
+    ExecutionMetricsDocument,
     NodeExecutionDocument,
     PodRecord,
     RecordingDocument,
     TaskExecutionDocument,
+    TaskSteps,
     WorkflowRecord,
 )
 from pytest_flyteperf.errors import RecordingError
@@ -102,6 +104,14 @@ class Recording:
         """Every watch event of a FlyteWorkflow in order, or None where none were watched."""
         return self._lines("flyteworkflows.jsonl", WorkflowRecord)
 
+    def execution_metrics(self) -> ExecutionMetricsDocument | None:
+        """AdminService.GetExecutionMetrics, or None where the deployment did not serve it."""
+        return self._document("execution_metrics.json", ExecutionMetricsDocument)
+
+    def task_steps(self) -> Iterator[TaskSteps] | None:
+        """Flytekit's own timers by container, or None where nothing told them."""
+        return self._lines("task_steps.jsonl", TaskSteps)
+
     def traces(self) -> Iterator[TraceRecord] | None:
         """Every received export request in order, or None where traces were not received."""
         for name, reader in TRACES.items():
@@ -120,6 +130,19 @@ class Recording:
         if before is None or after is None:
             return None
         return read_lines(before), read_lines(after)
+
+    def page(self, component: str, when: str) -> Iterator[bytes] | None:
+        """Lines of a component's metrics `before` or `after`, or None where they were not read.
+
+        Components are `admin`, `kube-apiserver` and `etcd`.
+        """
+        path = self._find(f"metrics.{component}.{when}.prom")
+        return None if path is None else read_lines(path)
+
+    def gateway(self) -> Iterator[bytes] | None:
+        """Lines of the S3 gateway's access log, or None where it was not kept."""
+        path = self._find("s3-access.log")
+        return None if path is None else read_lines(path)
 
     def log(self) -> Iterator[bytes] | None:
         """The lines of Propeller's log, or None where it was not kept."""
