@@ -1,10 +1,13 @@
 import json
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
+from pytest_flyteperf import cli
 from pytest_flyteperf.cli import main
+from pytest_flyteperf.cli.commands import COMMANDS
 
 
 @pytest.fixture(autouse=True)
@@ -15,17 +18,44 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def test_help_imports_nothing_heavy():
-    script = "import sys, pytest_flyteperf.cli; print(' '.join(sys.modules))"
+    script = (
+        "import sys, contextlib, pytest_flyteperf.cli as cli\n"
+        "with contextlib.suppress(SystemExit): cli.main(['--help'])\n"
+        "print(' '.join(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
 
-    assert not {"msgspec", "grpc", "flytekit", "pytest", "rich"} & set(done.stdout.split())
+    assert not {"msgspec", "grpc", "flytekit", "pytest", "rich"} & set(done.stdout.splitlines()[-1].split())
 
 
 def test_without_a_command_it_shows_help_and_exits_with_2(capsys):
     assert main([]) == 2
     assert "flyteperf up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda c: c.name)
+def test_each_command_says_what_it_does(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command.name, "--help"])
+    said = capsys.readouterr().out
+
+    assert said.startswith(f"usage: flyteperf {command.name} [-h]")
+    assert command.what[1:] in " ".join(said.split())
+
+
+def test_each_module_of_the_room_is_a_command_or_serves_them():
+    serving = {"__main__", "commands", "output", "parser", "project"}
+    modules = {module.name for module in pkgutil.iter_modules(cli.__path__)}
+
+    assert modules - serving == {name.replace("-", "_") for name in COMMANDS}
+
+
+def test_a_misspelt_command_is_one_line_and_exit_2(capsys):
+    assert main(["comapre"]) == 2
+    said = capsys.readouterr().err
+    assert said == "flyteperf: comapre: there is no such command; did you mean compare?\n"
 
 
 def test_status_of_nothing(capsys):

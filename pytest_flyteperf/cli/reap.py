@@ -1,0 +1,26 @@
+"""`flyteperf reap`."""
+
+from __future__ import annotations
+
+import argparse
+
+from pytest_flyteperf.cli.output import say, say_json
+from pytest_flyteperf.cli.parser import add_json
+from pytest_flyteperf.provision import local
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing but the form."""
+    add_json(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """End the processes and remove the folders of clusters whose supervisor is dead."""
+    reaped = local.reap_dead()
+    if given.json:
+        say_json(reaped)
+        return 0
+    say(f"{r.cluster}: ended {len(r.processes)} processes, removed its folder" for r in reaped)
+    if not reaped:
+        say(("nothing was left behind",))
+    return 0
