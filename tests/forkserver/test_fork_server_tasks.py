@@ -52,6 +52,22 @@ def test_a_task_of_the_project_runs(run_task):
     assert output(out) == 21
 
 
+def test_flytekit_says_how_long_its_steps_took_and_nothing_else(run_task):
+    _, _, log = run_task("return a")
+
+    said = [json.loads(line)["message"] for line in log.splitlines() if "[Time: " in line]
+    assert any(line.startswith("Execute user level code. [Time: ") for line in said)
+    assert any(line.startswith("Download data to local from ") for line in said)
+    assert any(line.startswith("Upload data to ") for line in said)
+    assert "Invoking" not in log
+
+
+def test_a_level_of_ones_own_stands(run_task):
+    _, _, log = run_task("return a", FLYTE_SDK_LOGGING_LEVEL="40")
+
+    assert "[Time: " not in log
+
+
 def test_an_edit_is_seen_by_the_next_run(run_task):
     _, first, _ = run_task("return a + 1", module="edited")
     _, second, _ = run_task("return a + 1000", module="edited")
