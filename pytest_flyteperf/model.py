@@ -69,8 +69,6 @@ class Cluster(Frozen, frozen=True):
     """Where Flyte sends its traces (OTLP gRPC), e.g. `http://127.0.0.1:4317`."""
     traces: str | None = None
     """File of received traces: records as in `otlp.binpb` of a recording."""
-    engine_digest: str | None = None
-    """Digest of the embedded engine's programs."""
 
 
 class Subject(Frozen, frozen=True):
@@ -90,6 +88,7 @@ class Machine(Frozen, frozen=True):
     """Where it was measured: half of a baseline's key. Absolute figures hold only here."""
 
     engine_digest: str | None
+    """Of the embedded engine, Flyte left out; None elsewhere."""
     cpu_model: str
     cpu_count: int
     memory_class: str
@@ -109,6 +108,10 @@ class Environment(Frozen, frozen=True):
     machine: Machine
     kubelet_slots: int | None = None
     """How many pods the process kubelet runs at once (local only)."""
+    python: str | None = None
+    """What tasks run on, e.g. `CPython 3.11` (local only; elsewhere their image says)."""
+    flytekit: str | None = None
+    """Its version, likewise."""
 
 
 class Deployment(Frozen, frozen=True):

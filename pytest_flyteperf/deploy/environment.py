@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +42,12 @@ def gather_environment(
     admin: AdminKind,
     database: str,
     *,
-    engine_digest: str | None,
-    kubelet_slots: int | None,
+    engine_digest: str,
+    kubelet_slots: int,
 ) -> Environment:
     """Describe where a deployment on this machine's cluster is measured.
 
-    `engine_digest` is of etcd, API server and object store alone: Flyte is what is measured, and a
-    baseline must be found again when it changes.
+    Tasks run in this environment, so its Python and flytekit shape their time.
     """
     return Environment(
         cluster_kind=cluster.kind,
@@ -57,7 +58,14 @@ def gather_environment(
         chart=None,
         machine=gather_machine(engine_digest),
         kubelet_slots=kubelet_slots,
+        python=_python(),
+        flytekit=version("flytekit"),
     )
+
+
+def _python() -> str:
+    """Implementation and version without its last number, e.g. `CPython 3.11`."""
+    return f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def memory_class(size_bytes: int) -> str:

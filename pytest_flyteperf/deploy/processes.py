@@ -34,6 +34,7 @@ from pytest_flyteperf.deploy.config import (
     standin_config,
 )
 from pytest_flyteperf.deploy.environment import gather_environment
+from pytest_flyteperf.deploy.fingerprint import engine_digest
 from pytest_flyteperf.deploy.leftovers import remove_unfinished
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
 from pytest_flyteperf.engine.build import ensure_engine, is_program
@@ -230,7 +231,7 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
             cluster,
             request.admin_kind,
             request.database_kind,
-            engine_digest=request.engine.tools_digest,
+            engine_digest=engine_digest(request.engine),
             kubelet_slots=pod_slots(),
         ),
         admin_endpoint=f"{LOOPBACK}:{wiring.admin_port}",

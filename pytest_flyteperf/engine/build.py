@@ -74,7 +74,7 @@ class Engine(Frozen, frozen=True):
     flyte: str
     """Which Flyte, as the user named it."""
     tools_digest: str
-    """Of etcd, kube-apiserver and the S3 gateway: part of a baseline's key."""
+    """Of etcd, kube-apiserver and the S3 gateway."""
     flyte_digest: str
     """Of what Flyte is built from, our own sources included: the subject's, never a key."""
     digest: str

@@ -47,6 +47,8 @@ def machine(environment: Environment) -> dict[str, str | None]:
         "memory": environment.machine.memory_class,
         "kernel": environment.machine.kernel,
         "kubelet slots": None if slots is None else str(slots),
+        "Python": environment.python,
+        "flytekit": environment.flytekit,
     }
 
 

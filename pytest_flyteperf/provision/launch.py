@@ -180,7 +180,6 @@ def _compose(
         distribution=f"kube-apiserver {engine.versions['kube-apiserver']}",
         blob_store=f"versitygw {engine.versions['versitygw']}",
         control_socket=str(layout.control),
-        engine_digest=engine.tools_digest,
     )
     return cluster, (
         programs.fork_server(layout, project),

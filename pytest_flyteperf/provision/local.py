@@ -75,7 +75,8 @@ def cluster_name(tools_digest: str, project: Path) -> str:
 @cache
 def _edits() -> tuple[str, ...]:
     """Times of the last installation and edits, the same for the life of this process."""
-    files = (Path(sysconfig.get_path("purelib")), *sorted(_PACKAGE.rglob("engine/**/*.py")))
+    sources = (*_PACKAGE.glob("engine/**/*.py"), *_PACKAGE.glob("provision/*.py"))
+    files = (Path(sysconfig.get_path("purelib")), *sorted(sources))
     return tuple(f"{file} {file.stat().st_mtime_ns}" for file in files)
 
 

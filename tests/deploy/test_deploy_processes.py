@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pytest_flyteperf.deploy import processes
+from pytest_flyteperf.deploy.fingerprint import engine_digest
 from pytest_flyteperf.engine.build import Engine, ensure_engine
 from pytest_flyteperf.engine.control import StartError, SupervisorStatus
 from pytest_flyteperf.engine.process import ProcessDeath, ProcessState, ProcessStatus
@@ -114,7 +115,7 @@ class TestDeploying:
         assert propeller.order > admin.order
         assert deployment.admin_endpoint == admin.probe.target
         assert deployment.environment.admin_kind is AdminKind.STAND_IN
-        assert deployment.environment.machine.engine_digest == "tools"
+        assert deployment.environment.machine.engine_digest == engine_digest(engine())
         assert deployment.pids == {"etcd": 7, "admin": 101, "propeller": 102}
         assert set(deployment.metrics) == {"admin", "propeller"}
 

@@ -61,6 +61,8 @@ sizes:
         memory_class: 8GiB
         kernel: 6.1.0
       kubelet_slots: 8
+      python: null
+      flytekit: null
     canaries:
       api_write_ms: 2.5
     tolerances:
@@ -125,19 +127,19 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
             "an alias",
             "[5, 5, 5]",
             "*a",
-            "f: line 41: aliases are not accepted; restore the file, or record it anew",
+            "f: line 43: aliases are not accepted; restore the file, or record it anew",
         ),
         (
             "an anchor",
             "[5, 5, 5]",
             "&a [5, 5, 5]",
-            "f: line 41: anchors are not accepted; restore the file, or record it anew",
+            "f: line 43: anchors are not accepted; restore the file, or record it anew",
         ),
         (
             "a tag",
             "[5, 5, 5]",
             "!!python/object/apply:os.system [5, 5, 5]",
-            "f: line 41: tags are not accepted; restore the file, or record it anew",
+            "f: line 43: tags are not accepted; restore the file, or record it anew",
         ),
         (
             "a merge conflict",
@@ -185,7 +187,7 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
             "a number as large as a file",
             "[5, 5, 5]",
             f"[5, {'9' * 5000}, 5]",
-            "f: line 41: a number of 5000 digits; restore the file, or record it anew",
+            "f: line 43: a number of 5000 digits; restore the file, or record it anew",
         ),
         (
             "an unknown field",
