@@ -37,13 +37,14 @@ def gather_machine(
     )
 
 
-def gather_environment(
+def gather_environment(  # noqa: PLR0913 # each is part of the key
     cluster: Cluster,
     admin: AdminKind,
     database: str,
     *,
-    engine_digest: str,
-    kubelet_slots: int,
+    engine_digest: str | None,
+    kubelet_slots: int | None,
+    chart: str | None = None,
 ) -> Environment:
     """Describe where a deployment on this machine's cluster is measured.
 
@@ -55,7 +56,7 @@ def gather_environment(
         distribution=cluster.distribution,
         blob_store=cluster.blob_store,
         database=database,
-        chart=None,
+        chart=chart,
         machine=gather_machine(engine_digest),
         kubelet_slots=kubelet_slots,
         python=_python(),

@@ -218,7 +218,7 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
     specs = _compose(request, wiring, logs)
     beat = Beat(progress, f"starting Flyte {request.engine.flyte}")
     control.start(specs, lambda name: beat.tick(f"{name} is ready"))
-    _await_crd(cluster, beat)
+    await_definition(cluster, beat)
     pids = {p.name: p.pid for p in control.status().processes if p.pid is not None}
     main = FLYTE if request.engine.full_flyte else PROPELLER
     metrics = {main: f"http://{LOOPBACK}:{wiring.metrics_port}/metrics"}
@@ -329,7 +329,7 @@ def _clear(cluster: Cluster, progress: Progress) -> None:
         progress(f"removed {removed} unfinished workflows of an earlier Flyte")
 
 
-def _await_crd(cluster: Cluster, beat: Beat) -> None:
+def await_definition(cluster: Cluster, beat: Beat) -> None:
     """Wait until Propeller has made the FlyteWorkflow resource and the API server serves it."""
     path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
     with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_flyteperf.engine.control import SUPERVISOR, Control, StartError
+from pytest_flyteperf.engine.control import Control, StartError
 from pytest_flyteperf.engine.forkserver.task import IMPORT_ROOTS_VARIABLE
-from pytest_flyteperf.engine.journal import Folder, Journal, Opened
-from pytest_flyteperf.engine.process import CLUSTER_MARKER, PROCESS_MARKER, essence, tail
 from pytest_flyteperf.engine.reap import reap_cluster
-from pytest_flyteperf.engine.supervisor import Config
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import Cluster, ObjectStore
@@ -27,18 +21,20 @@ from pytest_flyteperf.provision import programs
 from pytest_flyteperf.provision.layout import (
     CLUSTER_FILE,
     HANDOVER_S,
-    RUN,
-    RUN_OUTSIDE,
     STOP_S,
     Layout,
-    fits_sockets,
-    layout_of,
+)
+from pytest_flyteperf.provision.owner import (
+    await_supervisor,
+    create,
+    launch_supervisor,
+    with_traces,
+    write_whole,
 )
 from pytest_flyteperf.provision.programs import Ports
 
 if TYPE_CHECKING:
     from pytest_flyteperf.engine.build import Engine
-    from pytest_flyteperf.engine.control import SupervisorStatus
     from pytest_flyteperf.engine.process import ProcessSpec
     from pytest_flyteperf.progress import Progress
 
@@ -80,11 +76,11 @@ def start(
 def _attempt(
     engine: Engine, project: Path, directory: Path, progress: Progress, *, keep: bool
 ) -> Cluster:
-    layout = _create(directory)
+    layout = create(directory)
     try:
-        with _launch_supervisor(layout, keep=keep) as supervisor:
+        with launch_supervisor(layout, keep=keep) as supervisor:
             cluster, specs = _compose(engine, project, layout)
-            _await_supervisor(supervisor, layout)
+            await_supervisor(supervisor, layout)
         with Control(str(layout.control)) as control:
             control.attach(f"pid {os.getpid()}")
 
@@ -94,8 +90,8 @@ def _attempt(
                     _create_namespace(cluster.kubeconfig)
 
             control.start(specs, ready)
-            cluster = _with_traces(cluster, control.status())
-            _write_whole(directory / CLUSTER_FILE, msgspec.json.encode(cluster))
+            cluster = with_traces(cluster, control.status())
+            write_whole(directory / CLUSTER_FILE, msgspec.json.encode(cluster))
             control.detach(HANDOVER_S)
     except BaseException:
         # Nothing of a start that failed or was interrupted goes on running; its logs remain.
@@ -103,58 +99,6 @@ def _attempt(
             control.shutdown(STOP_S)
         raise
     return cluster
-
-
-def _with_traces(cluster: Cluster, status: SupervisorStatus) -> Cluster:
-    if status.traces is None:
-        raise ClusterError(f"{cluster.directory}/logs: no trace receiver; see supervisor.log there")
-    return msgspec.structs.replace(
-        cluster, otlp_endpoint=status.traces.endpoint, traces=status.traces.file
-    )
-
-
-def _create(directory: Path) -> Layout:
-    """Make the cluster's folders, each written down before it is made."""
-    directory.mkdir(mode=0o700)
-    journal = Journal(directory)
-    journal.write(Opened(id=f"{directory.name}.{token_hex(8)}"))
-    if not fits_sockets(directory / RUN):
-        outside = Path(tempfile.gettempdir(), f"{RUN_OUTSIDE}{token_hex(8)}")
-        journal.write(Folder(path=str(outside)))
-    layout = layout_of(directory)
-    for folder in (layout.run, layout.logs, layout.data, layout.credentials):
-        folder.mkdir(mode=0o700)
-    return layout
-
-
-def _launch_supervisor(layout: Layout, *, keep: bool) -> subprocess.Popen[bytes]:
-    config = Config(
-        cluster=layout.directory.name,
-        cluster_id=layout.cluster_id,
-        directory=str(layout.directory),
-        socket=str(layout.control),
-        log=layout.log(SUPERVISOR),
-        traces=str(layout.directory / "otlp.binpb"),
-        keep=keep,
-    )
-    path = layout.run / "supervisor.json"
-    path.write_bytes(msgspec.json.encode(config))
-    return subprocess.Popen(
-        (*programs.PYTHON, "pytest_flyteperf.engine.supervisor", "--config", str(path)),
-        env=os.environ | {CLUSTER_MARKER: layout.cluster_id, PROCESS_MARKER: SUPERVISOR},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-def _await_supervisor(supervisor: subprocess.Popen[bytes], layout: Layout) -> None:
-    _, said = supervisor.communicate()
-    if supervisor.returncode:
-        log = layout.log(SUPERVISOR)
-        why = essence(tail(log)) or essence(tuple(said.decode(errors="replace").splitlines()))
-        raise ClusterError(f"supervisor: exited with {supervisor.returncode}: {why}; see {log}")
 
 
 def _compose(
@@ -204,9 +148,3 @@ def _create_namespace(kubeconfig: str) -> None:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     with KubeApi.from_kubeconfig(kubeconfig) as api:
         api.request("POST", "/api/v1/namespaces", body=body)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(content)
-    fresh.replace(path)

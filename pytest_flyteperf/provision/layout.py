@@ -11,8 +11,8 @@ from pytest_flyteperf.engine.journal import Folder, Opened, read
 
 CLUSTER_FILE = "cluster.json"
 """In the cluster's folder, once it is up: the `Cluster`."""
-PROCESSES = ("etcd", "kube-apiserver", "s3-gateway", "forkserver", "kubelet")
-"""Names of the processes without which a cluster is none."""
+PROCESSES = {"local": ("etcd", "kube-apiserver", "s3-gateway", "forkserver", "kubelet")}
+"""Kind of cluster to the names of the processes without which it is none."""
 HANDOVER_S = 20.0
 """How long a cluster waits for the lease of the caller that it was started or found for."""
 STOP_S = 60.0

@@ -1,0 +1,307 @@
+"""Flyte on a cluster by its helm chart, with database and object store beside it.
+
+One release a cluster, in one namespace. Another subject upgrades it; the same one is left as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import msgspec
+import yaml
+from filelock import FileLock
+
+from pytest_flyteperf.deploy import manifests
+from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, check_overrides
+from pytest_flyteperf.deploy.environment import gather_environment
+from pytest_flyteperf.deploy.leftovers import remove_unfinished
+from pytest_flyteperf.deploy.processes import await_definition
+from pytest_flyteperf.deploy.readiness import await_pods
+from pytest_flyteperf.deploy.values import image_of, inline_values, values
+from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
+from pytest_flyteperf.errors import DeploymentError, UsageError
+from pytest_flyteperf.kubeapi import KubeApi
+from pytest_flyteperf.model import AdminKind, Deployment, Frozen, Subject
+from pytest_flyteperf.progress import Beat, Progress, silent
+from pytest_flyteperf.provision.kind import ADMIN_PORT, HTTP_PORT, STORE_PORT, secrets_of
+from pytest_flyteperf.provision.requirements import require_helm
+
+if TYPE_CHECKING:
+    from pytest_flyteperf.model import Cluster
+
+RELEASE = "flyte"
+REPOSITORY = "https://flyteorg.github.io/flyte"
+CHARTS = ("flyte-binary",)
+"""Charts that may be named without saying where they are."""
+METRICS_PORT = 10254
+HELM_S = 120.0
+READY_S = 300.0
+"""Images may have to be pulled."""
+ADMIN_READY_S = 60.0
+PROJECT, DOMAIN = "flytesnacks", "development"
+_FILE = "deployment.json"
+_STAND_IN = "stand-in"
+
+
+class Request(Frozen, frozen=True):
+    """Which Flyte, by which chart, and how configured."""
+
+    helm: str
+    chart: tuple[str, ...]
+    """Arguments of helm that name the chart."""
+    chart_name: str
+    """Name and version, e.g. `flyte-binary 0.1.10`."""
+    flyte: str
+    image: tuple[str, str]
+    task_image: str
+    store_image: str
+    database_image: str
+    values: Document | None = None
+    overrides: Document | None = None
+
+
+def prepare(  # noqa: PLR0913 # the door of the room
+    flyte: str,
+    *,
+    chart: str,
+    task_image: str,
+    store_image: str,
+    database_image: str,
+    values_file: Path | None = None,
+    config: Path | None = None,
+) -> Request:
+    """Check what the user asked for before any cluster is made.
+
+    Raises:
+        UsageError: a file, the chart's name or the reference to Flyte is wrong.
+        ClusterError: there is no helm.
+        DeploymentError: helm finds no such chart.
+    """
+    image = image_of(flyte)
+    if ":" not in database_image.rpartition("/")[2]:
+        raise UsageError(f"--flyteperf-database-image {database_image}: give it with its tag")
+    overrides = read_yaml(config) if config is not None else None
+    if overrides is not None:
+        check_overrides(overrides, full=True)
+    users = read_yaml(values_file) if values_file is not None else None
+    helm = require_helm()
+    located = _locate(chart)
+    return Request(
+        helm=helm,
+        chart=located,
+        chart_name=_chart_name(helm, located),
+        flyte=flyte,
+        image=image,
+        task_image=task_image,
+        store_image=store_image,
+        database_image=database_image,
+        values=users,
+        overrides=overrides,
+    )
+
+
+def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> Deployment:
+    """Return a running Flyte as requested, installing or upgrading the release if need be.
+
+    Raises:
+        DeploymentError: it does not come up; one line with what Kubernetes and its log say.
+    """
+    directory = Path(cluster.directory)
+    with FileLock(directory / "deploy.lock"), KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
+        beat = Beat(progress, f"deploying Flyte {request.flyte}")
+        subject = _subject(request)
+        found = _find(directory, subject)
+        if found is not None:
+            await_pods(api, manifests.NAMESPACE, READY_S, beat)
+            return found
+        (directory / _FILE).unlink(missing_ok=True)
+        _install(cluster, request, api, beat)
+        pods = await_pods(api, manifests.NAMESPACE, READY_S, beat)
+        await_definition(cluster, beat)
+        endpoint = f"127.0.0.1:{secrets_of(cluster).admin_port}"
+        stand_in = _await_admin(endpoint, beat) == _STAND_IN
+        removed = remove_unfinished(api)
+        if removed:
+            progress(f"removed {removed} unfinished workflows of an earlier Flyte")
+        deployment = Deployment(
+            cluster=cluster,
+            subject=subject,
+            environment=gather_environment(
+                cluster,
+                AdminKind.STAND_IN if stand_in else AdminKind.FLYTEADMIN,
+                "bbolt" if stand_in else request.database_image,
+                engine_digest=None,
+                kubelet_slots=None,
+                chart=request.chart_name,
+            ),
+            admin_endpoint=endpoint,
+            project=PROJECT,
+            domain=DOMAIN,
+            namespace=f"{PROJECT}-{DOMAIN}",
+            metrics={"propeller": _metrics_path(pods)},
+            trace_delay_s=TRACE_DELAY_MS / 1000,
+            image=request.task_image,
+            ships_code=True,
+        )
+        fresh = (directory / _FILE).with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(msgspec.json.encode(deployment))
+        fresh.replace(directory / _FILE)
+        return deployment
+
+
+def _find(directory: Path, subject: Subject) -> Deployment | None:
+    try:
+        found = msgspec.json.decode((directory / _FILE).read_bytes(), type=Deployment)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    return found if found.subject == subject else None
+
+
+def _install(cluster: Cluster, request: Request, api: KubeApi, beat: Beat) -> None:
+    kept = secrets_of(cluster)
+    manifests.apply(
+        api,
+        (
+            manifests.namespace(manifests.NAMESPACE),
+            manifests.namespace(f"{PROJECT}-{DOMAIN}"),
+            *manifests.store(request.store_image, cluster.store, STORE_PORT),
+            *manifests.database(request.database_image, kept.database_password),
+        ),
+    )
+    folder = Path(cluster.directory, "values")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ours = values(
+        cluster,
+        image=request.image,
+        database_image=request.database_image,
+        database_password=kept.database_password,
+        traces_token=kept.traces_token,
+        ports=(ADMIN_PORT, HTTP_PORT),
+    )
+    layers: list[tuple[str, Any]] = [("ours", ours)]
+    if request.values is not None:
+        layers.append(("users", request.values.content))
+    if request.overrides is not None:
+        layers.append(("config", inline_values(cluster, request.overrides)))
+    files = []
+    for name, content in layers:
+        path = folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        files += ["--values", str(path)]
+    beat.tick("helm")
+    _helm(
+        request.helm,
+        *("upgrade", RELEASE, *request.chart, "--install", "--namespace", manifests.NAMESPACE),
+        *("--kubeconfig", cluster.kubeconfig, *files),
+    )
+
+
+def _locate(chart: str) -> tuple[str, ...]:
+    """Arguments of helm for a chart: a folder, a tgz, `oci://...`, or a name with its version."""
+    path = Path(chart).expanduser()
+    if path.exists():
+        if path.is_dir() and not (path / "Chart.yaml").is_file():
+            raise UsageError(f"--flyteperf-chart {chart}: has no Chart.yaml")
+        return (str(path.absolute()),)
+    if chart.startswith("oci://"):
+        return (chart,)
+    name, at, version = chart.partition("@")
+    if name not in CHARTS:
+        known = ", ".join(CHARTS)
+        raise UsageError(
+            f"--flyteperf-chart {chart}: neither a folder, a tgz nor one of {known}; "
+            "a version follows as in flyte-binary@v1.16.8"
+        )
+    return (name, "--repo", REPOSITORY, *(("--version", version) if at else ()))
+
+
+def _chart_name(helm: str, located: tuple[str, ...]) -> str:
+    try:
+        shown = yaml.safe_load(_helm(helm, "show", "chart", *located))
+        return f"{shown['name']} {shown['version']}"
+    except (yaml.YAMLError, KeyError, TypeError):
+        raise DeploymentError(f"helm: {located[0]}: tells no name and version of a chart") from None
+
+
+def _helm(helm: str, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(
+            (helm, *arguments),
+            capture_output=True,
+            check=False,
+            timeout=HELM_S,
+            stdin=subprocess.DEVNULL,
+            env={k: v for k, v in os.environ.items() if k != "KUBECONFIG"},
+        )
+    except OSError as error:
+        raise DeploymentError(f"{helm}: {error.strerror}; reinstall helm") from None
+    except subprocess.TimeoutExpired:
+        raise DeploymentError(f"helm {arguments[0]}: took longer than {HELM_S:.0f} s") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").split("Error:")[-1]
+        reason = " ".join(said.split())[:400] or f"exit code {done.returncode}"
+        raise DeploymentError(f"helm {arguments[0]}: {reason}")
+    return done.stdout
+
+
+def _subject(request: Request) -> Subject:
+    """What is under test: the image's content where Docker here knows it, values and config."""
+    config = request.overrides.text if request.overrides is not None else None
+    users = request.values.text if request.values is not None else None
+    told = (_image_id(":".join(request.image)), request.chart_name, users)
+    return Subject(
+        flyte=request.flyte,
+        digest=hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16],
+        config=config,
+        config_digest=hashlib.sha256(config.encode()).hexdigest() if config is not None else None,
+    )
+
+
+def _image_id(image: str) -> str:
+    import docker  # noqa: PLC0415 # only helm deployments need it
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        with docker.from_env() as client:
+            return str(client.images.get(image).id)
+    except (DockerException, OSError):
+        return image  # the cluster pulls it
+
+
+def _metrics_path(pods: list[dict[str, Any]]) -> str:
+    """Path, through the API server's proxy, to the metrics of the release's pod."""
+    ours = (
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod["metadata"]["labels"].get("app.kubernetes.io/instance") == RELEASE
+    )
+    name = next(ours, None)
+    if name is None:
+        raise DeploymentError(f"helm: release {RELEASE} has no pod; see its chart")
+    return f"/api/v1/namespaces/{manifests.NAMESPACE}/pods/{name}:{METRICS_PORT}/proxy/metrics"
+
+
+def _await_admin(endpoint: str, beat: Beat) -> str:
+    """Wait until FlyteAdmin answers; return what it says of its build."""
+    from flyteidl.admin import version_pb2  # noqa: PLC0415
+    from flyteidl.service import admin_pb2_grpc  # noqa: PLC0415
+
+    with grpc.insecure_channel(endpoint, [("grpc.enable_http_proxy", 0)]) as channel:
+        beat.tick("waiting for FlyteAdmin")
+        try:
+            answer = admin_pb2_grpc.AdminServiceStub(channel).GetVersion(
+                version_pb2.GetVersionRequest(), timeout=ADMIN_READY_S, wait_for_ready=True
+            )
+        except grpc.RpcError as error:
+            raise DeploymentError(
+                f"{endpoint}: FlyteAdmin does not answer within {ADMIN_READY_S:.0f} s "
+                f"({json.dumps(error.details())})"
+            ) from None
+    return str(answer.control_plane_version.Build)
