@@ -28,7 +28,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "look into one execution": (
         Command("analyze", "compute the measures of recordings"),
-        Command("explain", "tell where the time of a recorded execution went"),
+        Command("explain", "tell where the time of an execution went"),
+        Command("record", "record a finished execution of a live Flyte"),
         Command("fold-logs", "fold Propeller's log into handles, rounds and changes"),
     ),
     "keep Flyte up": (

@@ -1,4 +1,4 @@
-"""All raw facts of one repeat, gathered after its end and written as a recording."""
+"""All raw facts of one execution, gathered after its end and written as a recording."""
 
 from pytest_flyteperf.collect.admin import (
     Admin,
@@ -8,7 +8,9 @@ from pytest_flyteperf.collect.admin import (
     phase_name,
 )
 from pytest_flyteperf.collect.collector import Collected, Collector, End, Mark
+from pytest_flyteperf.collect.finished import Sources, record
 from pytest_flyteperf.collect.header import Submission
+from pytest_flyteperf.collect.reference import Reference, parse_reference
 
 __all__ = [
     "Admin",
@@ -18,7 +20,11 @@ __all__ = [
     "End",
     "Harvest",
     "Mark",
+    "Reference",
+    "Sources",
     "Submission",
     "error_message",
+    "parse_reference",
     "phase_name",
+    "record",
 ]

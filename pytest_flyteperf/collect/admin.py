@@ -14,11 +14,13 @@ from flyteidl.service import admin_pb2_grpc
 from google.protobuf.json_format import MessageToDict
 
 from pytest_flyteperf.errors import DeploymentError
-from pytest_flyteperf.model import Deployment
+from pytest_flyteperf.model import Deployment, Frozen
 
 CALL_TIMEOUT_S = 30.0
 PAGE = 500
 """Rows a list call asks for; FlyteAdmin has no upper bound, gRPC messages have."""
+ALL_DEPTHS = -1
+"""GetExecutionMetrics counts a depth down at each level and stops at 0 (`metrics_manager.go`)."""
 MOST_OF_MESSAGE = 300
 """Characters of an error that are shown; the recording has all of it."""
 
@@ -34,6 +36,15 @@ class AdminError(DeploymentError):
         self.code = code
         self.reason = reason
         """What the server said, in one line."""
+
+
+class Address(Frozen, frozen=True):
+    """Where a FlyteAdmin answers, and the project and domain that are meant."""
+
+    admin_endpoint: str
+    project: str
+    domain: str
+    admin_insecure: bool = False
 
 
 class Harvest(NamedTuple):
@@ -55,7 +66,13 @@ class Admin:
     It uses the generated stubs alone: flytekit's client repeats every refused call three times.
     """
 
-    def __init__(self, deployment: Deployment, *, page: int = PAGE) -> None:
+    def __init__(
+        self,
+        deployment: Deployment | Address,
+        *,
+        page: int = PAGE,
+        channel: Any = None,  # noqa: ANN401 - grpc has no types
+    ) -> None:
         self._endpoint = deployment.admin_endpoint
         self._project = deployment.project
         self._domain = deployment.domain
@@ -65,7 +82,7 @@ class Admin:
             ("grpc.max_send_message_length", -1),
             ("grpc.enable_http_proxy", 0 if deployment.admin_insecure else 1),
         ]
-        self._channel = (
+        self._channel = channel or (
             grpc.insecure_channel(self._endpoint, options)
             if deployment.admin_insecure
             else grpc.secure_channel(self._endpoint, grpc.ssl_channel_credentials(), options)
@@ -119,6 +136,15 @@ class Admin:
         """Read the outputs of an execution, a `LiteralMap`."""
         request = execution_pb2.WorkflowExecutionGetDataRequest(id=self.identifier(name))
         return self.call("GetExecutionData", request).full_outputs
+
+    def metrics(self, identifier: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+        """Read what FlyteAdmin itself makes of an execution's time, its child executions included.
+
+        Raises:
+            AdminError: it is not served, or FlyteAdmin cannot compute it, as with failure nodes.
+        """
+        request = execution_pb2.WorkflowExecutionGetMetricsRequest(id=identifier, depth=ALL_DEPTHS)
+        return self.call("GetExecutionMetrics", request)
 
     def harvest(self, identifier: Any) -> Harvest:  # noqa: ANN401 - flyteidl has no types
         """Read an execution, its nodes, tasks and child executions, at any depth."""

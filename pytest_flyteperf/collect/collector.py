@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from http import HTTPStatus
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import msgspec
-import urllib3
 
 from pytest_flyteperf import __version__
-from pytest_flyteperf.collect.admin import TERMINAL, Admin, Harvest, phase_name
+from pytest_flyteperf.collect.admin import TERMINAL, Admin, AdminError, Harvest, phase_name, to_json
 from pytest_flyteperf.collect.folder import RecordingFolder, jsonl
 from pytest_flyteperf.collect.header import Outcome, Provenance, Submission, document
-from pytest_flyteperf.collect.machine import MachineUse, look
-from pytest_flyteperf.collect.podlogs import pod_logs
+from pytest_flyteperf.collect.machine import MachineUse, MemoryWatch, look
+from pytest_flyteperf.collect.pages import MAIN_COMPONENTS, Pages, Scraper, page_name
+from pytest_flyteperf.collect.podfiles import pod_logs, task_steps
 from pytest_flyteperf.collect.slices import LogSlice, TraceFile
 from pytest_flyteperf.collect.spans import handle_ended_after
 from pytest_flyteperf.collect.watching import Received, Watcher, ended
@@ -28,8 +28,6 @@ from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import Deployment
 
-MAIN_COMPONENTS = ("propeller", "flyte")
-"""The component whose log and metrics a recording holds without a name of their own."""
 CHECK_S = 0.25
 """How often a wait for an execution looks after the processes it depends on."""
 CONFIRM_S = 10.0
@@ -39,7 +37,7 @@ TRACE_GRACE_S = 2.0
 """How much longer than the exporter's delay the last handle is waited for."""
 CONFIRM_POLL_S = 0.005
 CLEANUP_POLL_S = 0.01
-METRICS_TIMEOUT_S = 30.0
+EXECUTION_METRICS = "execution_metrics.json"
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/flyteworkflows.flyte.lyft.com"
 FRESH_S = 3.0
 """A kube-apiserver holds back each create of a kind that was established less than 2 s ago
@@ -58,8 +56,9 @@ class Mark(NamedTuple):
     workflows: int
     traces: int | None
     logs: dict[str, LogSlice]
-    metrics: dict[str, bytes]
+    pages: Pages
     machine: MachineUse | None
+    memory: MemoryWatch
     gaps: int
     """How often either watch had lost events by then."""
     unix_ns: int
@@ -133,8 +132,7 @@ class Collector:
             self._workflows = stack.enter_context(
                 Watcher(self._api, self._workflows_path, self._bell)
             )
-            self._http = urllib3.PoolManager(retries=False)
-            stack.callback(self._http.clear)
+            self._scraper = stack.enter_context(Scraper(self._deployment, self._api))
             self._stack = stack.pop_all()
         return self
 
@@ -163,7 +161,7 @@ class Collector:
         Metrics are read here: call it before the wait for the submission's phase, which lets the
         system come to rest.
         """
-        metrics = self._scrape()
+        pages = self._scraper.read()
         pods, workflows = self._pods.position, self._workflows.position
         self._pods.drop(pods)
         self._workflows.drop(workflows)
@@ -176,8 +174,9 @@ class Collector:
                 for name, path in self._deployment.logs.items()
                 if not Path(path).is_dir()
             },
-            metrics=metrics,
+            pages=pages,
             machine=look(self._deployment.pids),
+            memory=MemoryWatch(self._deployment.pids),
             gaps=self._gaps(),
             unix_ns=self._wall_ns(),
             monotonic_ns=self._monotonic_ns(),
@@ -211,8 +210,9 @@ class Collector:
         """
         harvest = self.admin.harvest(end.execution.id)
         trace_wait_ns, complete = self._await_traces(mark, end)
-        metrics = self._scrape()
-        machine = look(self._deployment.pids)
+        machine, memory = look(self._deployment.pids), mark.memory.use()
+        pages = self._scraper.read()
+        spans, why = self._execution_metrics(end.execution.id)
         outcome = Outcome(
             ended_unix_ns=round(end.unix_s * 1e9),
             phase=end.execution.closure.phase,
@@ -224,12 +224,17 @@ class Collector:
             - (self._monotonic_ns() - mark.monotonic_ns),
             machine_before=mark.machine,
             machine_after=machine,
+            memory=memory,
+            absent=mark.pages.absent | pages.absent | why,
         )
         with RecordingFolder(folder) as out:
             out.harvest(harvest)
+            if spans is not None:
+                out.packed(EXECUTION_METRICS, msgspec.json.encode(to_json(spans)))
             self._write_streams(out, mark)
-            _write_metrics(out, "before", mark.metrics)
-            _write_metrics(out, "after", metrics)
+            for when, read in (("before", mark.pages), ("after", pages)):
+                for component, text in read.texts.items():
+                    out.packed(page_name(component, when), text)
             out.plain("recording.json", document(submission, outcome, self._provenance))
         return Collected(harvest, trace_wait_ns)
 
@@ -254,6 +259,13 @@ class Collector:
             time.sleep(CLEANUP_POLL_S)
         return True
 
+    def _execution_metrics(self, identifier: Any) -> tuple[Any, dict[str, str]]:  # noqa: ANN401
+        """Flyte's own account of the execution, or None and why there is none."""
+        try:
+            return self.admin.metrics(identifier), {}
+        except AdminError as error:
+            return None, {EXECUTION_METRICS: str(error)}
+
     def _gaps(self) -> int:
         return self._pods.gaps + self._workflows.gaps
 
@@ -262,8 +274,12 @@ class Collector:
     ) -> Received | None:
         deadline = self._monotonic_ns() + round(timeout_s * 1e9)
         seen = mark.workflows
+        sampled = self._monotonic_ns()
         while True:
             guard()
+            if self._monotonic_ns() - sampled > CHECK_S * 1e9:
+                mark.memory.sample()
+                sampled = self._monotonic_ns()
             self._pods.check()
             self._workflows.check()
             with self._bell:
@@ -331,27 +347,10 @@ class Collector:
         for component, log in mark.logs.items():
             name = "propeller" if component in MAIN_COMPONENTS else component
             out.packed(f"{name}.log", log.read())
-        printed = pod_logs(self._deployment.logs.get("pods"), pods)
-        if printed:
-            out.packed("pod_logs.jsonl", printed)
-
-    def _scrape(self) -> dict[str, bytes]:
-        return {name: self._page(name, url) for name, url in self._deployment.metrics.items()}
-
-    def _page(self, component: str, url: str) -> bytes:
-        if url.startswith("/"):
-            return self._api.raw(url)
-        try:
-            answer = self._http.request("GET", url, timeout=METRICS_TIMEOUT_S)
-        except urllib3.exceptions.HTTPError as error:
-            reason = str(error).splitlines()[0]
-            raise DeploymentError(f"{url}: no metrics of {component} ({reason})") from None
-        if answer.status != HTTPStatus.OK:
-            raise DeploymentError(f"{url}: metrics of {component}: HTTP status {answer.status}")
-        return answer.data
-
-
-def _write_metrics(out: RecordingFolder, when: str, pages: Mapping[str, bytes]) -> None:
-    for component, text in pages.items():
-        middle = "" if component in MAIN_COMPONENTS else f".{component}"
-        out.packed(f"metrics{middle}.{when}.prom", text)
+        left = self._deployment.logs.get("pods")
+        for name, lines in (
+            ("pod_logs.jsonl", pod_logs(left, pods)),
+            ("task_steps.jsonl", task_steps(left, pods)),
+        ):
+            if lines:
+                out.packed(name, lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pytest_flyteperf.collect.machine import MachineUse
+from pytest_flyteperf.collect.machine import MachineUse, MemoryUse
 from pytest_flyteperf.model import Environment, Size, Subject
 
 
@@ -50,6 +50,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How much more the wall clock advanced than the monotonic one; a step or slew if not 0."""
     machine_before: MachineUse | None
     machine_after: MachineUse | None
+    memory: dict[str, MemoryUse]
+    """By component; empty where nobody could look."""
+    absent: dict[str, str]
+    """Files, and components without a page of metrics, that are not there, and why."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

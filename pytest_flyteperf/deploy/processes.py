@@ -44,7 +44,7 @@ from pytest_flyteperf.errors import DeploymentError, UsageError
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import AdminKind, Deployment, Frozen, Subject
 from pytest_flyteperf.progress import Beat, Progress, silent
-from pytest_flyteperf.provision.programs import pod_slots
+from pytest_flyteperf.provision.programs import S3_ACCESS, pod_slots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,7 +237,10 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
         admin_endpoint=f"{LOOPBACK}:{wiring.admin_port}",
         metrics=metrics,
         logs={spec.name: spec.log for spec in specs}
-        | {"pods": str(Path(cluster.directory, "logs", "pods"))},
+        | {
+            "pods": str(Path(cluster.directory, "logs", "pods")),
+            S3_ACCESS: str(Path(cluster.directory, "logs", f"{S3_ACCESS}.log")),
+        },
         pids=pids,
         trace_delay_s=TRACE_DELAY_MS / 1000,
     )

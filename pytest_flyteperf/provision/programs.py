@@ -27,6 +27,8 @@ QUOTA_BYTES = 8 * 2**30
 """etcd's largest recommended; Propeller's objects are many versions of much the same."""
 PODS_PER_CORE = 4
 KUBE_APISERVER = "kube-apiserver"
+S3_ACCESS = "s3-access"
+"""Log with a line for each request that the object store answered."""
 _UNUSED_APIS = (
     "apps/v1",
     "autoscaling/v1",
@@ -156,6 +158,9 @@ def s3_gateway(
             "/health",
             "--keep-alive",
             "--quiet",
+            # Counts what traces do not see: HEAD requests, copies, and the tasks' own.
+            "--access-log",
+            layout.log(S3_ACCESS),
             "posix",
             *extra,
             str(blobs),

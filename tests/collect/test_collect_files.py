@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pytest_flyteperf.collect.folder import RecordingFolder, jsonl
-from pytest_flyteperf.collect.machine import look
-from pytest_flyteperf.collect.podlogs import MOST_BYTES, pod_logs
+from pytest_flyteperf.collect.machine import PAGE_BYTES, MemoryWatch, look
+from pytest_flyteperf.collect.podfiles import MOST_BYTES, pod_logs, task_steps
 from pytest_flyteperf.collect.slices import LogSlice, TraceFile, records
 from pytest_flyteperf.collect.spans import handle_ended_after
 from pytest_flyteperf.collect.watching import Received
@@ -161,17 +161,18 @@ def test_lines_hold_the_events_bytes():
     assert line == b'{"received": 1795354445.47153, "event": {"type":"ADDED","object":{ }}}\n'
 
 
-class TestPodLogs:
-    def added(self, name):
-        metadata = {"namespace": "ns", "name": name}
-        event = {"type": "ADDED", "object": {"metadata": metadata}}
-        return Received(0.0, json.dumps(event, separators=(",", ":")).encode())
+def added(name):
+    metadata = {"namespace": "ns", "name": name}
+    event = {"type": "ADDED", "object": {"metadata": metadata}}
+    return Received(0.0, json.dumps(event, separators=(",", ":")).encode())
 
+
+class TestPodLogs:
     def test_are_those_of_the_pods_that_appeared(self, tmp_path):
         (tmp_path / "ns_a_main.log").write_text("said\n")
         (tmp_path / "ns_ab_main.log").write_text("another's\n")
         (tmp_path / "ns_silent_main.log").write_text("")
-        events = [self.added("a"), self.added("silent"), self.added("gone")]
+        events = [added("a"), added("silent"), added("gone")]
 
         lines = pod_logs(str(tmp_path), events).splitlines()
         assert [json.loads(x) for x in lines] == [
@@ -181,12 +182,29 @@ class TestPodLogs:
     def test_are_cut_to_their_end(self, tmp_path):
         (tmp_path / "ns_a_main.log").write_text("x" * MOST_BYTES + "end")
 
-        (line,) = pod_logs(str(tmp_path), [self.added("a")]).splitlines()
+        (line,) = pod_logs(str(tmp_path), [added("a")]).splitlines()
         assert len(json.loads(line)["log"]) == MOST_BYTES
         assert json.loads(line)["log"].endswith("xend")
 
     def test_are_none_where_nobody_keeps_them(self):
-        assert pod_logs(None, [self.added("a")]) == b""
+        assert pod_logs(None, [added("a")]) == b""
+
+
+class TestTaskSteps:
+    TOLD = '{"started_ns":1,"returned_ns":9,"steps":[{"name":"Load task","start_ns":2,"end_ns":3}]}'
+
+    def test_are_those_of_the_pods_that_appeared(self, tmp_path):
+        for name in ("ns_a_main", "ns_ab_main"):
+            (tmp_path / f"{name}.steps.json").write_text(self.TOLD)
+        (tmp_path / "ns_a_main.log").write_text("said\n")
+
+        (line,) = task_steps(str(tmp_path), [added("a"), added("silent")]).splitlines()
+        assert json.loads(line) == {"pod": "a", "container": "main", **json.loads(self.TOLD)}
+
+    def test_one_that_was_cut_off_is_left_out(self, tmp_path):
+        (tmp_path / "ns_a_main.steps.json").write_text(self.TOLD[:-1])
+
+        assert task_steps(str(tmp_path), [added("a")]) == b""
 
 
 class TestMachine:
@@ -199,7 +217,15 @@ class TestMachine:
         (tmp_path / "9").mkdir()
         fields = " ".join(["S", *"123456789", "0", "40", "50", "0"])
         (tmp_path / "9/stat").write_text(f"9 (a ) name) {fields}\n")
-        (tmp_path / "9/status").write_text("Name:\ta\nVmRSS:\t    3 kB\n")
+        (tmp_path / "9/statm").write_text("9 3 1 1 0 1 0\n")
+        (tmp_path / "9/status").write_text("Name:\ta\nVmHWM:\t    80 kB\n")
+        (tmp_path / "9/io").write_text("rchar: 1\nread_bytes: 4096\nwrite_bytes: 8192\n")
+        (tmp_path / "9/clear_refs").touch()
+        (tmp_path / "9/fd").mkdir()
+        (tmp_path / "9/fd/0").touch()
+        (tmp_path / "net").mkdir()
+        counts = " ".join(map(str, range(1, 17)))
+        (tmp_path / "net/dev").write_text(f"Inter-|\n face |bytes\n    lo: {counts}\n")
         return tmp_path
 
     def test_reads_states_pressure_and_processes(self, proc):
@@ -208,9 +234,35 @@ class TestMachine:
         assert (seen.cpu_ticks["user"], seen.cpu_ticks["steal"]) == (1, 8)
         assert seen.pressure_us == {"cpu": 77}
         assert list(seen.processes) == ["propeller"]
-        assert seen.processes["propeller"].resident_bytes == 3072
-        assert seen.processes["propeller"].user_ticks == 40
-        assert seen.processes["propeller"].system_ticks == 50
+        use = seen.processes["propeller"]
+        assert (use.user_ticks, use.system_ticks) == (40, 50)
+        assert use.resident_bytes == 3 * PAGE_BYTES
+        assert (use.read_bytes, use.written_bytes, use.descriptors) == (4096, 8192, 1)
+        assert (seen.network["lo"].received_bytes, seen.network["lo"].sent_bytes) == (1, 9)
+
+    def test_what_the_kernel_does_not_say_is_unknown(self, proc):
+        (proc / "9/io").unlink()
+        (proc / "9/fd/0").unlink()
+        (proc / "9/fd").rmdir()
+        use = look({"propeller": 9}, proc).processes["propeller"]
+
+        assert (use.read_bytes, use.written_bytes, use.descriptors) == (None, None, None)
+
+    def test_memory_has_the_kernels_peak_since_it_was_set_back(self, proc):
+        watch = MemoryWatch({"propeller": 9, "gone": 10}, proc)
+        (proc / "9/statm").write_text("9 5 1 1 0 1 0\n")
+        watch.sample()
+
+        assert (proc / "9/clear_refs").read_bytes() == b"5"
+        (use,) = watch.use().values()
+        assert (use.samples, use.mean_bytes, use.peak_bytes) == (2, 4 * PAGE_BYTES, 80 * 1024)
+
+    def test_memory_has_the_largest_sample_where_the_peak_cannot_be_set_back(self, proc):
+        (proc / "9/clear_refs").unlink()
+        (proc / "9/clear_refs").mkdir()
+        watch = MemoryWatch({"propeller": 9}, proc)
+
+        assert watch.use()["propeller"].peak_bytes == 3 * PAGE_BYTES
 
     def test_knows_nothing_where_there_is_no_proc(self, tmp_path):
         assert look({}, tmp_path) is None

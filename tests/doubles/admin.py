@@ -37,6 +37,7 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         self.calls = []
         self.requests = []
         self.refuse = {}
+        self.metrics = None
         self.on_create = lambda _request: None
         self.on_terminate = lambda _name: None
         self._lock = threading.Lock()
@@ -133,6 +134,12 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         ]
         page, token = _page(rows, request)
         return task_execution_pb2.TaskExecutionList(task_executions=page, token=token)
+
+    def GetExecutionMetrics(self, request, context):  # noqa: N802 - gRPC
+        self._called("GetExecutionMetrics", request, context)
+        if self.metrics is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "method GetExecutionMetrics not served")
+        return self.metrics
 
     def CreateExecution(self, request, context):  # noqa: N802 - gRPC
         self._called("CreateExecution", request, context)

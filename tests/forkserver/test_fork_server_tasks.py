@@ -7,10 +7,13 @@ import json
 import textwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 from flyteidl.core import errors_pb2, literals_pb2
 from flytekit.models.core.errors import ErrorDocument
 from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
+
+from pytest_flyteperf.engine.forkserver import protocol
 
 _modules = itertools.count()
 
@@ -52,20 +55,45 @@ def test_a_task_of_the_project_runs(run_task):
     assert output(out) == 21
 
 
-def test_flytekit_says_how_long_its_steps_took_and_nothing_else(run_task):
-    _, _, log = run_task("return a")
-
-    said = [json.loads(line)["message"] for line in log.splitlines() if "[Time: " in line]
-    assert any(line.startswith("Execute user level code. [Time: ") for line in said)
-    assert any(line.startswith("Download data to local from ") for line in said)
-    assert any(line.startswith("Upload data to ") for line in said)
-    assert "Invoking" not in log
+def steps(client, end):
+    file = client.log(end.key).with_suffix(".steps.json")
+    return msgspec.json.decode(file.read_bytes(), type=protocol.Steps)
 
 
-def test_a_level_of_ones_own_stands(run_task):
-    _, _, log = run_task("return a", FLYTE_SDK_LOGGING_LEVEL="40")
+def test_flytekits_own_timers_are_left_beside_the_log(run_task, client):
+    end, *_ = run_task("import time; time.sleep(0.05); return a")
+    told = steps(client, end)
+    times = {step.name: step for step in told.steps}
 
-    assert "[Time: " not in log
+    load, user = times["Load task"], times["Execute user level code"]
+    whole = times.get("dispatch execute", user)
+    assert told.started_ns == end.started_ns
+    assert end.started_ns < load.start_ns <= load.end_ns < user.start_ns
+    assert user.end_ns - user.start_ns > 50_000_000
+    assert max(user.end_ns, whole.end_ns) < told.returned_ns < end.finished_ns
+
+
+def test_timers_of_a_task_that_fails_are_told_too(run_task, client):
+    end, *_ = run_task("raise ValueError('planted')")
+
+    assert "Execute user level code" in {step.name for step in steps(client, end).steps}
+
+
+def test_timers_are_capped(run_task, client):
+    text = "from flytekit.core.utils import timeit\nfor i in range(1500):\n"
+    end, *_ = run_task(text + "    with timeit('x'):\n        pass\nreturn a")
+
+    assert len(steps(client, end).steps) == 1000
+
+
+def test_a_process_that_the_task_forked_tells_no_timers(run_task, client):
+    text = (
+        "import os, sys, time\npid = os.fork()\n"
+        "if pid == 0:\n    sys.exit(0)\nos.waitpid(pid, 0)\nreturn a"
+    )
+    end, *_ = run_task(text)
+
+    assert steps(client, end).steps
 
 
 def test_an_edit_is_seen_by_the_next_run(run_task):

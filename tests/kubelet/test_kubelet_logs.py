@@ -56,6 +56,14 @@ def kept(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_what_a_task_told_of_flytekit_goes_with_its_log(ten_logs):
+    for place in (0, 9):
+        (ten_logs / f"{place}.steps.json").touch()
+    logs.prune(ten_logs, files=1)
+
+    assert kept(ten_logs) == ["9.log", "9.steps.json", "other"]
+
+
 def test_the_newest_files_are_kept(ten_logs):
     assert logs.prune(ten_logs, files=2) == 8
     assert kept(ten_logs) == ["8.log", "9.log", "other"]

@@ -13,7 +13,7 @@ S = 1_000_000_000
 
 
 def exited(code=0, *, oom=False):
-    return Exited("u/main", 1, code, 0, oom, 5 * S + 1, 7 * S + 999_999_999, 0, 0)
+    return Exited("u/main", 1, code, 0, oom, 5 * S + 1, 7 * S + 999_999_999, 20, 3, 5, 7)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,22 @@ def test_seconds_are_cut_off_and_nanoseconds_kept():
     assert patch["metadata"]["annotations"] == {
         status.STARTED_NS: "5000000001",
         status.FINISHED_NS: "7999999999",
+        status.USE: '{"cpu_ns":3,"max_resident_bytes":20,"read_bytes":5,"written_bytes":7}',
     }
+
+
+def test_the_use_of_containers_is_added_up_and_the_largest_counts_for_memory():
+    ends = {name: status.Ended.of(exited(), "") for name in ("main", "side")}
+    patch = status.ended(POD, ends, S, None)
+
+    use = '{"cpu_ns":6,"max_resident_bytes":20,"read_bytes":10,"written_bytes":14}'
+    assert patch["metadata"]["annotations"][status.USE] == use
+
+
+def test_use_is_unknown_where_that_of_one_container_is():
+    ends = {"main": status.Ended.of(exited(), ""), "lost": status.Ended.lost("gone", S)}
+
+    assert status.USE not in status.ended(POD, ends, S, None)["metadata"]["annotations"]
 
 
 def test_a_verdict_of_the_kubelet_fails_what_succeeded():

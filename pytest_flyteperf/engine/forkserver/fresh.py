@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import tempfile
 
 from flytekit import loggers
@@ -22,7 +20,6 @@ def configure() -> None:
     for logger in (loggers.logger, loggers.user_space_logger, loggers.developer_logger):
         logger.handlers.clear()
     loggers.initialize_global_loggers()
-    _print_times()
     _set_default_sandbox(tempfile.mkdtemp(prefix="flyte"))
     folder = tempfile.mkdtemp(prefix="flyte-")
     provider = data_persistence.FileAccessProvider(
@@ -34,23 +31,6 @@ def configure() -> None:
     data_persistence.default_local_file_access_provider = provider
     context_manager.default_local_file_access_provider = provider
     context_manager.FlyteContextManager.initialize()
-
-
-def _print_times() -> None:
-    """Have flytekit print how long its steps took, and else no more than it would.
-
-    The lines divide a container's time into download, user function and upload. flytekit makes
-    them in any case and drops them at its default level; somebody's own level stands.
-    """
-    if loggers.LOGGING_ENV_VAR in os.environ:
-        return
-    loggers.logger.setLevel(logging.INFO)
-    for handler in loggers.logger.handlers:
-        handler.addFilter(_is_warning_or_time)
-
-
-def _is_warning_or_time(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or ". [Time: " in record.getMessage()
 
 
 def _set_default_sandbox(folder: str) -> None:

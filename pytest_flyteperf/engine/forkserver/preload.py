@@ -23,6 +23,7 @@ MODULES = (
     "botocore.handlers",
     "fsspec.implementations.local",
     "pytest_flyteperf.engine.forkserver.fresh",
+    "pytest_flyteperf.engine.forkserver.steps",
     "s3fs",
 )
 """

@@ -2,7 +2,8 @@
 
 A client that connects is told everything at once (`Hello`), then each event as it happens. A child
 belongs to the server, not to the connection: it goes on when the client goes away, and its end is
-kept until a client says `Forget`.
+kept until a client says `Forget`. Flytekit's own timers are too many words for that: a child
+leaves them in a file beside its log.
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ class Exited(msgspec.Struct, frozen=True, tag_field="event", tag="exited"):
     """Of it or of the largest child that it waited for; pages shared with the server included."""
     cpu_ns: int
     """User and system time, its own and that of the children that it waited for."""
+    read_bytes: int = 0
+    """From disks, as for the processor; what the page cache had costs none."""
+    written_bytes: int = 0
+    """To disks: pages that it made dirty, 512 bytes to a block."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag_field="event", tag="hello"):
@@ -85,6 +90,26 @@ class Hello(msgspec.Struct, frozen=True, tag_field="event", tag="hello"):
     starting: tuple[str, ...]
     running: tuple[Started, ...]
     ended: tuple[Exited | Refused, ...]
+
+
+STEPS = ".steps.json"
+"""Takes the place of a log's suffix: the file in which a task's process leaves its `Steps`."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One stretch that flytekit timed, Unix nanoseconds; its begin is known to the microsecond."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """What a container's process says of flytekit when that has returned."""
+
+    started_ns: int
+    returned_ns: int
+    steps: list[Step]
 
 
 Request = Start | Stop | Forget

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _IMAGE_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TZ", "USER")
 """What a container image would set; nothing else of the user's shell reaches a task."""
+_BLOCK = 512
+"""Bytes of a block of getrusage(2), whatever the file system's own."""
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
 
@@ -294,6 +296,8 @@ class Server:
             finished_ns=finished_ns,
             max_rss_bytes=usage.ru_maxrss * 1024,
             cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9),
+            read_bytes=usage.ru_inblock * _BLOCK,
+            written_bytes=usage.ru_oublock * _BLOCK,
         )
 
     def _kill_orphans(self) -> None:

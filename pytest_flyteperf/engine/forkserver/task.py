@@ -68,8 +68,12 @@ def run(request: Start, server_pid: int, report: int, path: tuple[str, ...]) -> 
         entry = _prepare(request, server_pid, report)
         if entry is None:
             _execute(request)
-        _report_start()
-        _finish(_call(entry, request, path))
+        from pytest_flyteperf.engine.forkserver import steps  # noqa: PLC0415 - imports flytekit
+
+        watch = steps.Watch(_report_start())
+        code = _call(entry, request, path)
+        watch.leave(request.log)
+        _finish(code)
     finally:
         # A child that fell through would go on as a second server.
         os._exit(_LOST)
@@ -124,9 +128,11 @@ def _refuse(message: str) -> NoReturn:
     os._exit(128)
 
 
-def _report_start() -> None:
-    os.write(_REPORT_FD, STAMP.pack(STARTED, time.time_ns()))
+def _report_start() -> int:
+    now_ns = time.time_ns()
+    os.write(_REPORT_FD, STAMP.pack(STARTED, now_ns))
     os.close(_REPORT_FD)
+    return now_ns
 
 
 def _execute(request: Start) -> NoReturn:

@@ -8,6 +8,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from pytest_flyteperf.engine.forkserver.protocol import STEPS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -61,4 +63,6 @@ def prune(folder: Path, files: int = KEPT_FILES, size: int = KEPT_BYTES) -> int:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)  # noqa: PTH108 - no Path per file
                 deleted += 1
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path.removesuffix(".log") + STEPS)  # noqa: PTH108 - likewise
     return deleted

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,12 +20,38 @@ STARTED_NS = "flyteperf.dev/started-ns"
 """Annotation: Unix nanoseconds at which the first of the pod's main containers began."""
 FINISHED_NS = "flyteperf.dev/finished-ns"
 """Annotation: Unix nanoseconds at which the last of them ended."""
+USE = "flyteperf.dev/use"
+"""Annotation: what the processes of an ended pod used, see `Use`."""
 
 _NS = 1_000_000_000
 _START_ERROR_EXIT = 128
 _OOM_EXIT = 137
 
 _Patch = dict[str, Any]
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What processes used in their lives, as the kernel counted when they were reaped."""
+
+    cpu_ns: int
+    max_resident_bytes: int
+    """Of the largest; pages shared with the fork server included."""
+    read_bytes: int
+    written_bytes: int
+
+    @classmethod
+    def of(cls, end: Exited) -> Use:
+        """From what the fork server says of one container."""
+        return cls(end.cpu_ns, end.max_rss_bytes, end.read_bytes, end.written_bytes)
+
+    def __add__(self, other: Use) -> Use:
+        """Both together."""
+        return Use(
+            self.cpu_ns + other.cpu_ns,
+            max(self.max_resident_bytes, other.max_resident_bytes),
+            self.read_bytes + other.read_bytes,
+            self.written_bytes + other.written_bytes,
+        )
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -34,6 +62,8 @@ class Ended(msgspec.Struct, frozen=True):
     message: str
     started_ns: int | None
     finished_ns: int
+    use: Use | None = None
+    """None where no process ran, or its end was not seen."""
 
     @classmethod
     def of(cls, end: End, log_tail: str) -> Ended:
@@ -47,7 +77,7 @@ class Ended(msgspec.Struct, frozen=True):
             return cls(_START_ERROR_EXIT, "StartError", end.message, None, end.at_ns)
         reason = "OOMKilled" if end.oom_killed else "Error" if end.exit_code else "Completed"
         message = log_tail if end.exit_code else ""
-        return cls(end.exit_code, reason, message, end.started_ns, end.finished_ns)
+        return cls(end.exit_code, reason, message, end.started_ns, end.finished_ns, Use.of(end))
 
     @classmethod
     def lost(cls, message: str, now_ns: int) -> Ended:
@@ -160,7 +190,7 @@ def ended(pod: Pod, states: dict[str, State], start_ns: int, verdict: Verdict | 
     }
     if verdict is not None:
         status |= {"reason": verdict.reason, "message": verdict.message}
-    metadata = {"uid": pod.uid, "annotations": _stamps(pod, states)}
+    metadata = {"uid": pod.uid, "annotations": _stamps(pod, states) | _use(states)}
     return {"metadata": metadata, "status": status}
 
 
@@ -172,6 +202,15 @@ def _stamps(pod: Pod, states: dict[str, State]) -> dict[str, str]:
     if starts and len(ends) == len(main):
         stamps[FINISHED_NS] = str(max(ends))
     return stamps
+
+
+def _use(states: dict[str, State]) -> dict[str, str]:
+    """Use of all containers, the init ones too; none where that of one is not known."""
+    uses = [state.use if isinstance(state, Ended) else None for state in states.values()]
+    known = [use for use in uses if use is not None]
+    if not known or len(known) < len(uses):
+        return {}
+    return {USE: msgspec.json.encode(reduce(add, known)).decode()}
 
 
 def _condition(kind: str, status: str, ns: int, reason: str = "", message: str = "") -> _Patch:

@@ -1,0 +1,119 @@
+"""Metrics pages of a deployment's components, read before and after a repeat."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NamedTuple, Self
+
+import urllib3
+
+from pytest_flyteperf.errors import DeploymentError
+from pytest_flyteperf.kubeapi import KubeApi, KubeError
+from pytest_flyteperf.model import Deployment
+
+MAIN_COMPONENTS = ("propeller", "flyte")
+"""The component whose log and metrics a recording holds without a name of their own."""
+KUBE_APISERVER = "kube-apiserver"
+CADVISOR = "cadvisor-"
+"""Begins the names of the pages of nodes' kubelets, which the node's name ends."""
+TIMEOUT_S = 30.0
+LOCAL = "local"
+
+APISERVER_FAMILIES = tuple(
+    f"{name}{{".encode()
+    for name in (
+        "apiserver_request_total",
+        "apiserver_request_duration_seconds_sum",
+        "apiserver_request_duration_seconds_count",
+        "etcd_request_duration_seconds_sum",
+        "etcd_request_duration_seconds_count",
+    )
+)
+"""What is kept of the API server's page: it has a megabyte, most of it buckets."""
+CADVISOR_FAMILIES = tuple(
+    f"{name}{{".encode()
+    for name in (
+        "container_cpu_usage_seconds_total",
+        "container_memory_working_set_bytes",
+        "container_memory_max_usage_bytes",
+        "container_fs_reads_bytes_total",
+        "container_fs_writes_bytes_total",
+        "container_network_receive_bytes_total",
+        "container_network_transmit_bytes_total",
+        "container_file_descriptors",
+    )
+)
+
+
+class Pages(NamedTuple):
+    """The pages of one moment."""
+
+    texts: dict[str, bytes]
+    """By component."""
+    absent: dict[str, str]
+    """Components that have none, and why."""
+
+
+class Scraper:
+    """Reads the pages of a deployment, its API server and its nodes."""
+
+    def __init__(self, deployment: Deployment, api: KubeApi) -> None:
+        self._urls = deployment.metrics
+        self._local = deployment.cluster.kind == LOCAL
+        self._api = api
+        self._http = urllib3.PoolManager(retries=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.clear()
+
+    def read(self) -> Pages:
+        """Read all pages.
+
+        Raises:
+            DeploymentError: a component of the deployment does not serve its own.
+        """
+        pages = Pages({name: self._page(name, url) for name, url in self._urls.items()}, {})
+        self._add(pages, KUBE_APISERVER, "/metrics", APISERVER_FAMILIES)
+        if self._local:
+            # The process kubelet serves none: its pods' use stands in their annotations.
+            return pages
+        for node in self._nodes(pages.absent):
+            path = f"/api/v1/nodes/{node}/proxy/metrics/cadvisor"
+            self._add(pages, CADVISOR + node, path, CADVISOR_FAMILIES)
+        return pages
+
+    def _page(self, component: str, url: str) -> bytes:
+        try:
+            answer = self._http.request("GET", url, timeout=TIMEOUT_S)
+        except urllib3.exceptions.HTTPError as error:
+            reason = str(error).splitlines()[0]
+            raise DeploymentError(f"{url}: no metrics of {component} ({reason})") from None
+        if answer.status != HTTPStatus.OK:
+            raise DeploymentError(f"{url}: metrics of {component}: HTTP status {answer.status}")
+        return answer.data
+
+    def _add(self, pages: Pages, name: str, path: str, families: tuple[bytes, ...]) -> None:
+        try:
+            text = self._api.raw(path)
+        except KubeError as error:
+            pages.absent[name] = str(error)
+            return
+        kept = (line for line in text.splitlines(keepends=True) if line.startswith(families))
+        pages.texts[name] = b"".join(kept)
+
+    def _nodes(self, absent: dict[str, str]) -> list[str]:
+        try:
+            listed = self._api.list("/api/v1/nodes")
+        except KubeError as error:
+            absent["cadvisor"] = str(error)
+            return []
+        return [node["metadata"]["name"] for node in listed["items"]]
+
+
+def page_name(component: str, when: str) -> str:
+    """File of a component's page in a recording."""
+    middle = "" if component in MAIN_COMPONENTS else f".{component}"
+    return f"metrics{middle}.{when}.prom"
