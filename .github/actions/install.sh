@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets the step's outputs: how flyteperf is called, and the digest that the built engine is cached under.
+# Sets the step's outputs: how flyteperf is called, and its version.
 set -euo pipefail
 
 command=${COMMAND:-}
@@ -11,8 +11,8 @@ if [ -z "$command" ]; then
   command=$RUNNER_TEMP/flyteperf/bin/flyteperf
 fi
 read -ra words <<<"$command"
-engine=$("${words[@]}" engine digest)
+version=$("${words[@]}" --version)
 {
   echo "command=$command"
-  echo "engine=$engine"
+  echo "version=${version##* }"
 } >>"$GITHUB_OUTPUT"
