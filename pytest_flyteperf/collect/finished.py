@@ -138,7 +138,11 @@ def _remedy(error: AdminError) -> str:
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"FlyteAdmin does not answer ({error.reason}); check --endpoint and --insecure"
         case _:
-            return f"{error.code.name}: {error.reason}; is that FlyteAdmin's gRPC?"
+            # Also what flytekit meets on its way to log in, where there is no service to do so.
+            return (
+                f"{error.code.name}: {error.reason}; name FlyteAdmin's gRPC, "
+                "and log in with flytekit if it wants that"
+            )
 
 
 def _family(harvest: Harvest) -> list[str]:
