@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from pytest_flyteperf.analyze.documents import ObjectMeta
+from pytest_flyteperf.analyze.documents import LISTED, ObjectMeta
 from pytest_flyteperf.analyze.stamps import duration_ns, seconds_ns
 from pytest_flyteperf.errors import RecordingError
 
@@ -107,7 +107,8 @@ class FlyteWorkflow(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True):
     """A FlyteWorkflow as the watch first showed it."""
 
-    received_ns: int
+    received_ns: int | None
+    """None of an object that was only found later."""
     workflow: FlyteWorkflow
 
 
@@ -141,9 +142,12 @@ def _decoded(decoder: msgspec.json.Decoder[_T], record: WorkflowRecord) -> _T:
 def first_seen(records: Iterable[WorkflowRecord], executions: frozenset[str]) -> dict[str, Seen]:
     """The first event of each of these executions' objects."""
     found: dict[str, Seen] = {}
+    first: dict[str, int] = {}
     for record in records:
         name = name_of(record)
         received = seconds_ns(record.received)
-        if name in executions and (name not in found or received < found[name].received_ns):
-            found[name] = Seen(received, _decoded(_WHOLE, record))
+        if name in executions and received < first.get(name, received + 1):
+            first[name] = received
+            known = None if record.event.type == LISTED else received
+            found[name] = Seen(known, _decoded(_WHOLE, record))
     return found

@@ -214,6 +214,10 @@ class PodDocument(_Document, frozen=True, gc=False):
     status: PodStatus = PodStatus()
 
 
+LISTED = "LISTED"
+"""Type of an event that is none: the object as it was found later. Its receipt says nothing."""
+
+
 class PodEvent(_Document, frozen=True, gc=False):
     """One watch event of a pod."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_flyteperf.analyze.documents import LISTED
 from pytest_flyteperf.analyze.stamps import SECOND_NS, is_whole_second, seconds_ns, unix_ns
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Pod(NamedTuple):
     node: str
     """Label `node-id`: the id in the template, or n<index> of a sub-task."""
     created_ns: int
-    """Receipt of its first event."""
+    """Receipt of its first event; of one that was found later the second of its creation."""
     bound_ns: int | None
     """Receipt of the event that first names its node."""
     running_ns: int | None
@@ -114,6 +115,19 @@ class _Life:
             self.last_received = received
             self.last = pod
 
+    def find(self, pod: PodDocument) -> None:
+        """Take a pod as it was found later: nobody received its changes, its stamps are all."""
+        if self.last is None:
+            self.last = pod
+
+
+def _created(record: PodRecord) -> int:
+    """The second in which a pod was created, else its receipt."""
+    try:
+        return unix_ns(record.event.object.metadata.creation_timestamp or "")
+    except ValueError:
+        return seconds_ns(record.received)
+
 
 def fold_pods(records: Iterable[PodRecord], executions: frozenset[str]) -> list[Pod]:
     """The pods that these executions own, in order of their first event."""
@@ -122,8 +136,12 @@ def fold_pods(records: Iterable[PodRecord], executions: frozenset[str]) -> list[
         pod = record.event.object
         if record.event.type == "BOOKMARK" or owner(pod) not in executions:
             continue
+        uid = pod.metadata.uid or pod.metadata.name
+        if record.event.type == LISTED:
+            lives.setdefault(uid, _Life(_created(record))).find(pod)
+            continue
         received = seconds_ns(record.received)
-        life = lives.setdefault(pod.metadata.uid or pod.metadata.name, _Life(received))
+        life = lives.setdefault(uid, _Life(received))
         life.see(pod, received, deleted=record.event.type == "DELETED")
     pods = [_pod(life, life.finished or life.last) for life in lives.values() if life.last]
     return sorted(pods, key=lambda pod: (pod.created_ns, pod.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ def reference(given: argparse.Namespace) -> Reference:
 
 def record_into(given: argparse.Namespace, folder: Path) -> None:
     """Record the execution that was named."""
+    # What the errors say in one line, gRPC's library would print as well.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from pytest_flyteperf.collect import Sources, record  # noqa: PLC0415 # likewise
 
     sources = Sources(

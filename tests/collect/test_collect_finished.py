@@ -81,6 +81,11 @@ class TestReference:
         assert str(caught.value).startswith(f"{text}: ")
 
 
+def owners(measures, node):
+    (found,) = [one for one in measures.ownership.nodes if one.id == node]
+    return found.owners
+
+
 class TestRecord:
     @pytest.mark.parametrize("case", ["chain/0", "launchplan2/0", "dynamic3/0"])
     def test_has_what_flyteadmin_tells(self, admin, tmp_path, case):
@@ -125,9 +130,14 @@ class TestRecord:
                     path = "/api/v1/namespaces/flytesnacks-development/pods"
                     kube.put(path, event["object"])
             about = take(admin, name, tmp_path / "r", kubeconfig=str(kube.kubeconfig(tmp_path)))
-        metrics = analyze_recording(tmp_path / "r").metrics
+        told, known = analyze_recording(tmp_path / "r"), analyze_recording(RECORDINGS / "chain/0")
 
-        assert metrics["pods"] == analyze_recording(RECORDINGS / "chain/0").metrics["pods"]
+        assert told.metrics["pods"] == known.metrics["pods"]
+        assert told.state is None
+        for node in [node.id for node in known.ownership.nodes if node.kind == "task"]:
+            (seen,) = [o for o in owners(known, node) if o.owner == "user"]
+            (found,) = [o for o in owners(told, node) if o.owner == "user"]
+            assert found.low_ns <= seen.point_ns <= found.high_ns
         assert about["absent"]["flyteworkflows.jsonl"] == f"Kubernetes has none of {name} any more"
 
     def test_of_a_running_execution_is_refused(self, admin, tmp_path):
