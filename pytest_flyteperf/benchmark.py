@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Policy
 from pytest_flyteperf.model import METRICS, RunPlan, Size
+from pytest_flyteperf.settings import LEAST_BLOCK
 
 if TYPE_CHECKING:
     import pytest
@@ -98,14 +99,19 @@ def marker(item: pytest.Item) -> dict[str, Any]:
 def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:
     """How a test's case is repeated: the command line, else its marker, else the size's default.
 
+    In a comparison of two Flytes this is the plan of one block.
+
     Raises:
         UsageError: the marker holds something else than numbers.
     """
     given = marker(item)
     size = Size(settings.size)
+    marked = _marked(item, "repeats", size)
+    if settings.base is not None:
+        marked = LEAST_BLOCK
     return RunPlan(
         warmups=_first(settings.warmups, _marked(item, "warmups", size), WARMUPS[size]),
-        repeats=_first(settings.repeats, _marked(item, "repeats", size), REPEATS[size]),
+        repeats=_first(settings.repeats, marked, REPEATS[size]),
         timeout_s=float(given.get("timeout", settings.timeout_s)),
         seed=settings.seed,
     )
@@ -115,7 +121,7 @@ def policy(item: pytest.Item, settings: Settings) -> Policy:
     """How a test's case is gated: its marker's gate set and tolerances.
 
     Where the number of repeats was not asked for, a case may take up to twice its own while its
-    verdict is open.
+    verdict is open; in a comparison of two Flytes, as many blocks as are allowed.
 
     Raises:
         UsageError: the marker names an unknown metric or a tolerance that is none.
@@ -128,9 +134,16 @@ def policy(item: pytest.Item, settings: Settings) -> Policy:
     return Policy(
         gate=None if gate is None else tuple(gate),
         tolerances=dict(tolerance or {}),
-        budget=None if settings.repeats else BUDGET * run_plan(item, settings).repeats,
+        budget=_budget(settings, run_plan(item, settings).repeats),
         strict=settings.strict,
     )
+
+
+def _budget(settings: Settings, repeats: int) -> int | None:
+    """How many repeats a case, or its head, may take in all."""
+    if settings.base is not None:
+        return settings.blocks * repeats
+    return None if settings.repeats else BUDGET * repeats
 
 
 def _first(*numbers: int | None) -> int:

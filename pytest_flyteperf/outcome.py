@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from pytest_flyteperf.gate import (
     CaseVerdict,
     Policy,
     Verdict,
+    as_baseline,
+    explain,
     session,
 )
 from pytest_flyteperf.gate.environment import key
@@ -31,8 +34,10 @@ from pytest_flyteperf.model import (
     Size,
     Subject,
 )
-from pytest_flyteperf.report import github, ownership, terminal
+from pytest_flyteperf.report import causes, comparison, github, ownership, terminal
 from pytest_flyteperf.report import results as documents
+from pytest_flyteperf.report.delta import delta
+from pytest_flyteperf.report.sections import Results
 from pytest_flyteperf.report.text import Style
 from pytest_flyteperf.settings import Settings, Update
 
@@ -42,6 +47,13 @@ class Measured(Frozen, frozen=True):
 
     repeat: Repeat
     measures: Measures
+    block: int = 0
+    """Which block of its side it belongs to, where two Flytes were measured in turns."""
+
+
+def is_valid(measures: Measures) -> bool:
+    """Whether no audit check has thrown the repeat out."""
+    return all(finding.severity is not Severity.INVALID for finding in measures.findings)
 
 
 class CaseResult(Frozen, frozen=True):
@@ -60,6 +72,8 @@ class CaseResult(Frozen, frozen=True):
     warmups: tuple[Measured, ...] = ()
     repeats: tuple[Measured, ...] = ()
     verdict: CaseVerdict | None = None
+    base: CaseResult | None = None
+    """The other side, where two Flytes were measured in turns; then this is the head."""
 
     def having(self, measured: Measured, *, digest: str | None) -> CaseResult:
         """The result with one repeat more."""
@@ -75,16 +89,20 @@ class CaseResult(Frozen, frozen=True):
     @property
     def valid(self) -> tuple[Measures, ...]:
         """Samples that no audit check has thrown out."""
-        return tuple(
-            one
-            for one in self.samples
-            if all(finding.severity is not Severity.INVALID for finding in one.findings)
-        )
+        return tuple(filter(is_valid, self.samples))
 
     @property
     def invalid(self) -> int:
         """How many repeats an audit check has thrown out."""
         return len(self.repeats) - len(self.valid)
+
+    @property
+    def blocks(self) -> tuple[tuple[Measures, ...], ...]:
+        """Samples by block, in the order of measuring."""
+        numbers = dict.fromkeys(one.block for one in self.repeats)
+        return tuple(
+            tuple(one.measures for one in self.repeats if one.block == number) for number in numbers
+        )
 
 
 def failed(result: CaseResult, reason: str) -> CaseVerdict:
@@ -96,6 +114,35 @@ def failed(result: CaseResult, reason: str) -> CaseVerdict:
         reason=reason,
         repeats=len(result.repeats),
     )
+
+
+def base_of(base: CaseResult) -> Baseline:
+    """What the head of a comparison is held against."""
+    return as_baseline(
+        base.case,
+        base.size,
+        base.blocks,
+        subject=base.subject,
+        environment=base.environment,
+        recorded=_now(),
+        tool=__version__,
+    )
+
+
+def commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
+    """Commands that measure a case again, and that make this result its baseline."""
+    size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
+    if result.base is not None:
+        sides = {"base": result.base.subject.flyte, "head": result.subject.flyte}
+        sides |= {
+            f"{side}-config": str(path)
+            for side, path in (("base", settings.base_config), ("head", settings.config))
+            if path is not None
+        }
+        given = "".join(f" --{side} {shlex.quote(value)}" for side, value in sides.items())
+        return f'flyteperf ab{given} "{result.nodeid}"{size.replace("flyteperf-", "")}', None
+    again = f'pytest "{result.nodeid}" --flyteperf-baseline{size}'
+    return again, f"{again} --flyteperf-update all"
 
 
 def load(path: Path) -> CaseResult:
@@ -123,6 +170,9 @@ def summary(
     With `verbose` also who owned the time of each case.
     """
     style = Style(colour=colour)
+    if any(result.base is not None for result in results):
+        yield from _comparison(results, style)
+        return
     verdicts = [r.verdict for r in results if r.verdict is not None]
     first = results[0]
     baselines = _shown(settings.baseline_dir, settings) if settings.baseline else None
@@ -136,6 +186,31 @@ def summary(
     if lines:
         yield ""
         yield from lines
+
+
+def _comparison(results: Sequence[CaseResult], style: Style) -> Iterator[str]:
+    """Both Flytes case by case, and those that only one of them ran."""
+    both = [r for r in results if r.base is not None and r.verdict is not None]
+    for result in both[:1]:
+        if result.base is not None:
+            yield from comparison.header(result.base.subject, result.subject, result.environment)
+    yield from comparison.table([_compared(result) for result in both], style=style)
+
+
+def _compared(result: CaseResult) -> comparison.Compared:
+    verdict, base = result.verdict, result.base
+    if verdict is None or base is None:
+        raise RecordingError(f"{result.folder}: {result.case} has one side only; run it again")
+    blocks = len(base.blocks), len(result.blocks)
+    return comparison.Compared(verdict=verdict, cause=cause(result), blocks=blocks)
+
+
+def cause(result: CaseResult) -> tuple[str, ...]:
+    """Lines that say what moved between the two sides of a comparison, strongest first."""
+    if result.base is None or result.verdict is None:
+        return ()
+    found = explain(result.verdict, base_of(result.base), result.samples)
+    return causes.lines(result.verdict, found)
 
 
 def write(
@@ -153,14 +228,17 @@ def write(
         OSError: the folder cannot be written.
         BaselineError: a baseline cannot be read or written.
     """
-    recorded = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    recorded = _now()
     first = results[0]
-    sections = {
-        (r.case, r.size): documents.case(r.size, r.samples, r.verdict) for r in results if r.repeats
-    }
-    document = documents.results(__version__, recorded, first.subject, first.environment, sections)
+    document = _document(results, recorded)
     json_path, _ = documents.write(folder, "results", document)
     yield f"results: {_shown(json_path, settings)} and .yaml"
+    bases = [result.base for result in results if result.base is not None]
+    if bases:
+        base = _document(bases, recorded)
+        documents.write(folder / "base", "results", base)
+        path, _ = documents.write(folder, "delta", delta(base, document))
+        yield f"difference: {_shown(path, settings)} and .yaml; base/results.json is the other side"
     _summarize_step(results, environ)
     join = settings.update is Update.JOIN
     fresh = _new_baselines(results, settings, store, recorded)
@@ -168,6 +246,18 @@ def write(
     if settings.update is not Update.NONE:
         where = _shown(settings.baseline_dir / key(first.environment), settings)
         yield f"baselines: {len(written)} written to {where}"
+
+
+def _document(results: Sequence[CaseResult], recorded: str) -> Results:
+    sections = {
+        (r.case, r.size): documents.case(r.size, r.samples, r.verdict) for r in results if r.repeats
+    }
+    first = results[0]
+    return documents.results(__version__, recorded, first.subject, first.environment, sections)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _summarize_step(results: Sequence[CaseResult], environ: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,7 +23,13 @@ import pytest
 from pytest_flyteperf import benchmark, outcome
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Benchmark
-from pytest_flyteperf.errors import ExecutionError, FlyteperfError, RegistrationError, UsageError
+from pytest_flyteperf.errors import (
+    ClusterError,
+    ExecutionError,
+    FlyteperfError,
+    RegistrationError,
+    UsageError,
+)
 from pytest_flyteperf.execute import CaseSpec, run_case
 from pytest_flyteperf.gate import (
     Baseline,
@@ -32,16 +39,18 @@ from pytest_flyteperf.gate import (
     atomic,
     explain,
     judge,
+    judge_blocks,
     undecided,
 )
 from pytest_flyteperf.gate import check as check_policy
-from pytest_flyteperf.model import Cluster, Deployment, Repeat, Size
+from pytest_flyteperf.model import Cluster, Deployment, Repeat, RunPlan, Size
 from pytest_flyteperf.outcome import CaseResult, Measured
 from pytest_flyteperf.report import causes, terminal
 from pytest_flyteperf.run import is_benchmark, run_id
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
-from pytest_flyteperf.stack import Stack
+from pytest_flyteperf.stack import Stack, check_comparison
+from pytest_flyteperf.turns import Side, Stage, Turns
 
 UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
 TERMINATED = 128 + signal.SIGTERM
@@ -61,6 +70,8 @@ class Session:
         self._settings = settings
         self._screen = Screen(config)
         self._stack = Stack(_patient(config, settings), self._screen)
+        self._base = None if settings.base is None else Stack(_base(settings), self._screen)
+        """The other Flyte, where two are measured in turns."""
         self._folder = settings.out / "runs" / run_id(config)
         self._store = BaselineStore(settings.baseline_dir)
 
@@ -74,6 +85,10 @@ class Session:
         """
         cases: dict[str, str] = {}
         repeats = 0
+        try:
+            check_comparison(self._settings)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
         for item in filter(is_benchmark, items):
             try:
                 name = benchmark.case_name(item)
@@ -86,17 +101,28 @@ class Session:
                     f"{item.nodeid} and {cases[name]} are both case {name!r}; rename one"
                 )
             cases[name] = item.nodeid
+        what = f"Flyte {self._settings.flyte} on a {self._settings.cluster} cluster"
+        size = f"size {self._settings.size}"
+        if self._settings.base is not None:
+            blocks = f"at most {self._settings.blocks} blocks of either Flyte in turns"
+            yield f"flyteperf: {len(cases)} cases, {size}, {what}, against {self._settings.base}"
+            yield f"flyteperf: {blocks}, {repeats // max(1, len(cases))} repeats a block"
+            return
         gate = f"against {self._settings.baseline_dir}" if self._settings.baseline else "no gate"
-        yield (
-            f"flyteperf: {len(cases)} cases, {repeats} repeats, size {self._settings.size}, "
-            f"Flyte {self._settings.flyte} on a {self._settings.cluster} cluster, {gate}"
-        )
+        yield f"flyteperf: {len(cases)} cases, {repeats} repeats, {size}, {what}, {gate}"
 
     @contextmanager
     def cluster(self) -> Iterator[Cluster]:
         """A running cluster, held for the session."""
-        with _terminable(), self._explained(), self._stack.cluster("pytest") as cluster:
-            yield cluster
+        with _terminable(), self._explained():
+            if self._base is not None:
+                if hasattr(self._config, "workerinput"):
+                    raise UsageError(
+                        "--flyteperf-base: two Flytes take turns on one cluster; leave -n out"
+                    )
+                self._base.ensure()
+            with self._stack.cluster("pytest") as cluster:
+                yield cluster
 
     @contextmanager
     def deployment(self, cluster: Cluster) -> Iterator[Deployment]:
@@ -131,8 +157,11 @@ class Session:
         size = Size(self._settings.size)
         plan = benchmark.run_plan(item, self._settings)
         check = _SameOutputs()
+        spec = CaseSpec(name=name, entity=workflow, size=size, inputs=inputs, check=check)
+        if self._base is not None:
+            return self._run_in_turns(item, deployment, spec, plan)
         run = run_case(
-            CaseSpec(name=name, entity=workflow, size=size, inputs=inputs, check=check),
+            spec,
             deployment,
             plan,
             out_dir=self._folder,
@@ -140,16 +169,7 @@ class Session:
             lock=self._stack.machine_lock(item.nodeid),
             control=self._stack.control,
         )
-        result = CaseResult(
-            case=name,
-            size=size,
-            nodeid=item.nodeid,
-            plan=plan,
-            policy=benchmark.policy(item, self._settings),
-            subject=deployment.subject,
-            environment=deployment.environment,
-            folder=str(self._folder / name),
-        )
+        result = self._empty(item, plan, deployment)
         item.stash[_RESULT] = result
         baseline = self._baseline(result)
         if baseline is not None and self._settings.baseline:
@@ -173,7 +193,69 @@ class Session:
             self._save(result)
         return run.outputs
 
+    def _run_in_turns(
+        self, item: pytest.Item, deployment: Deployment, spec: CaseSpec, plan: RunPlan
+    ) -> object:
+        """Measure a case on both Flytes until their difference is known, or the budget spent."""
+        sides: dict[Side, CaseResult] = {}
+
+        def start(side: Side, stack: Stack) -> Deployment:
+            if self._stack.control is None:
+                raise ClusterError(f"{deployment.cluster.name}: is not held; a fixture let it go")
+            started = stack.renew(deployment.cluster, self._stack.control)
+            sides.setdefault(side, self._empty(item, plan, started))
+            return started
+
+        def result() -> CaseResult:
+            return msgspec.structs.replace(sides[Side.HEAD], base=sides.get(Side.BASE))
+
+        def decided() -> bool:
+            so_far = result()
+            return not undecided(_verdict(so_far, self._baseline(so_far)))
+
+        stacks = {Side.BASE: self._base, Side.HEAD: self._stack}
+        turns = Turns(
+            spec,
+            plan,
+            Stage(
+                start={side: partial(start, side, one) for side, one in stacks.items() if one},
+                folder=self._folder,
+                progress=self._screen,
+                lock=self._stack.machine_lock(item.nodeid),
+                control=self._stack.control,
+            ),
+            self._settings.blocks,
+            decided,
+        )
+        try:
+            for finished in turns:
+                side = finished.block.side
+                sides[side] = sides[side].having(finished.measured, digest=finished.digest)
+                if Side.HEAD in sides:
+                    item.stash[_RESULT] = result()
+        finally:
+            self._screen.clear()
+            if Side.HEAD in sides:
+                self._save(result())
+        return turns.outputs
+
+    def _empty(self, item: pytest.Item, plan: RunPlan, deployment: Deployment) -> CaseResult:
+        """The result of a case before its first repeat."""
+        name = benchmark.case_name(item)
+        return CaseResult(
+            case=name,
+            size=Size(self._settings.size),
+            nodeid=item.nodeid,
+            plan=plan,
+            policy=benchmark.policy(item, self._settings),
+            subject=deployment.subject,
+            environment=deployment.environment,
+            folder=str(self._folder / name),
+        )
+
     def _baseline(self, result: CaseResult) -> Baseline | None:
+        if result.base is not None:
+            return outcome.base_of(result.base)
         return self._store.find(result.case, result.size, result.environment)
 
     def _still_needed(self, result: CaseResult, baseline: Baseline | None) -> int:
@@ -197,7 +279,7 @@ class Session:
             )
         with self._explained(item):
             baseline = self._baseline(result)
-        verdict = _verdict(result, baseline)
+            verdict = _verdict(result, baseline)
         item.stash[_RESULT] = result = msgspec.structs.replace(result, verdict=verdict)
         item.user_properties.append(("flyteperf_verdict", verdict.verdict.value))
         if self._fails(verdict):
@@ -206,21 +288,20 @@ class Session:
     def _fails(self, verdict: CaseVerdict) -> bool:
         if verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
             return True
-        if not self._settings.baseline:
+        if not self._settings.baseline and self._base is None:
             return False
         return verdict.verdict is Verdict.REGRESSED or (
             self._settings.strict and verdict.verdict in UNDECIDED
         )
 
     def _failure(self, result: CaseResult, verdict: CaseVerdict, baseline: Baseline | None) -> str:
-        size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
-        again = f'pytest "{result.nodeid}" --flyteperf-baseline{size}'
+        again, accept = outcome.commands(result, self._settings)
         return terminal.failure(
             verdict,
             subject=result.subject,
             cause=causes.lines(verdict, explain(verdict, baseline, result.samples)),
             rerun=again,
-            accept=f"{again} --flyteperf-update all",
+            accept=accept,
         )
 
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -286,6 +367,13 @@ def _spare(repeats: int) -> int:
     return max(1, repeats // 4)
 
 
+def _base(settings: Settings) -> Settings:
+    """The settings of the Flyte that is compared with."""
+    return dataclasses.replace(
+        settings, flyte=settings.base or settings.flyte, config=settings.base_config
+    )
+
+
 def _patient(config: pytest.Config, settings: Settings) -> Settings:
     """Let a worker of xdist wait for its fellows' repeats, however long they take."""
     if hasattr(config, "workerinput"):
@@ -324,6 +412,8 @@ class _SameOutputs:
 
 
 def _verdict(result: CaseResult, baseline: Baseline | None) -> CaseVerdict:
+    if result.base is not None and baseline is not None:
+        return judge_blocks(baseline, result.blocks, result.policy)
     return judge(
         result.case,
         result.size,

@@ -15,6 +15,8 @@ from pathlib import Path
 from pytest_flyteperf.errors import UsageError
 
 type_names = {bool: "switch", int: "whole number", float: "number of seconds", str: "text"}
+LEAST_BLOCK = 5
+"""Fewest repeats of a block, where two Flytes are measured in turns."""
 
 
 class Update(StrEnum):
@@ -36,6 +38,11 @@ class Settings:
     cluster: str
     flyte: str
     config: Path | None
+    base: str | None
+    """The Flyte to compare `flyte` with, measured in turns; None where nothing is compared so."""
+    base_config: Path | None
+    blocks: int
+    """Most blocks of a side that such a comparison may take for one case."""
     database: str | None
     baseline: bool
     baseline_dir: Path
@@ -222,6 +229,29 @@ OPTIONS: tuple[Option, ...] = (
         path=True,
     ),
     Option(
+        name="base",
+        kind=str,
+        default=None,
+        help="compare with this Flyte, both measured in turns: needs no baseline",
+        metavar="REF",
+    ),
+    Option(
+        name="base-config",
+        kind=str,
+        default=None,
+        help="configuration of the Flyte that is compared with",
+        metavar="FILE",
+        path=True,
+    ),
+    Option(
+        name="blocks",
+        kind=int,
+        default=8,
+        help="most blocks of either Flyte that a comparison may take for a case",
+        metavar="N",
+        minimum=4,
+    ),
+    Option(
         name="database",
         kind=str,
         default=None,
@@ -281,9 +311,36 @@ def resolve(
     settings = Settings(root=root, **values)  # type: ignore[arg-type] # OPTIONS name its fields
     if settings.short and settings.full:
         raise UsageError("--flyteperf-short and --flyteperf-full exclude each other")
-    if settings.config is not None and not settings.config.is_file():
-        raise UsageError(f"--flyteperf-config: {settings.config}: there is no such file")
+    _check_files(settings)
+    _check_comparison(settings)
     return settings
+
+
+def _check_files(settings: Settings) -> None:
+    for flag, path in (("config", settings.config), ("base-config", settings.base_config)):
+        if path is not None and not path.is_file():
+            raise UsageError(f"--flyteperf-{flag}: {path}: there is no such file")
+
+
+def _check_comparison(settings: Settings) -> None:
+    if settings.base is None:
+        if settings.base_config is not None:
+            raise UsageError("--flyteperf-base-config: there is no base; give --flyteperf-base")
+        return
+    if settings.baseline or settings.update is not Update.NONE:
+        raise UsageError(
+            "--flyteperf-base: both sides are measured, no baseline is read or written; "
+            "leave --flyteperf-baseline and --flyteperf-update out"
+        )
+    if settings.repeats is not None and settings.repeats < LEAST_BLOCK:
+        raise UsageError(
+            f"--flyteperf-repeats: a block of {settings.repeats} says too little of itself; "
+            f"give at least {LEAST_BLOCK}"
+        )
+    if settings.blocks % 2:
+        raise UsageError(
+            f"--flyteperf-blocks: {settings.blocks} is odd; blocks of a side come in twos"
+        )
 
 
 _VARIABLES = frozenset(o.variable for o in OPTIONS)

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pytest_flyteperf.deploy import processes
-from pytest_flyteperf.engine.build import Engine
+from pytest_flyteperf.engine.build import Engine, is_program
 from pytest_flyteperf.engine.control import Control
-from pytest_flyteperf.errors import ClusterError
+from pytest_flyteperf.errors import ClusterError, UsageError
 from pytest_flyteperf.model import Cluster, Deployment
 from pytest_flyteperf.progress import Progress
 from pytest_flyteperf.provision import local
@@ -37,6 +37,15 @@ class Stack:
             BuildError: they cannot be built.
         """
         return self._requested().engine
+
+    def ensure(self) -> None:
+        """Check what was asked for and build it, if it is not built.
+
+        Raises:
+            UsageError: there is no such Flyte, or it cannot take the configuration.
+            BuildError: it cannot be built.
+        """
+        self._requested()
 
     @contextmanager
     def cluster(self, who: str) -> Iterator[Cluster]:
@@ -67,6 +76,14 @@ class Stack:
         local.offer_imports(cluster, _import_roots())
         yield processes.deploy(cluster, self.control, self._requested(), self._progress)
 
+    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+        """Start this Flyte anew, in place of the one that runs on a cluster held by `control`.
+
+        Raises:
+            DeploymentError: it does not come up.
+        """
+        return processes.deploy(cluster, control, self._requested(), self._progress, fresh=True)
+
     def find(self) -> Cluster | None:
         """The cluster of this engine and project, if it is up; starts nothing."""
         return local.find(self.engine, self._settings.root)
@@ -84,6 +101,23 @@ class Stack:
                 progress=self._progress,
             )
         return self._request
+
+
+def check_comparison(settings: Settings) -> None:
+    """Refuse two Flytes that do not share what they are measured with, or that are none.
+
+    Raises:
+        UsageError: with the reference that is wrong.
+    """
+    if settings.base is None:
+        return
+    base, head = (is_program(flyte) for flyte in (settings.base, settings.flyte))
+    if base != head:
+        program, other = sorted((settings.base, settings.flyte), key=is_program, reverse=True)
+        raise UsageError(
+            f"{program} has a FlyteAdmin of its own, {other} a stand-in: that would be their "
+            "difference; compare two `flyte` programs, or two of releases and checkouts"
+        )
 
 
 def _import_roots() -> list[str]:

@@ -24,6 +24,7 @@ class Command:
 GROUPS: dict[str, tuple[Command, ...]] = {
     "measure and gate": (
         Command("run", "run the portfolio under pytest"),
+        Command("ab", "measure two Flytes in turns, and tell what differs"),
         Command("compare", "subtract the results of run A from those of run B"),
     ),
     "look into one execution": (

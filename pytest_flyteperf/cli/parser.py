@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 from pytest_flyteperf import __version__
 from pytest_flyteperf.cli.commands import COMMANDS, GROUPS, Command
@@ -18,6 +19,7 @@ examples:
   flyteperf up                           start Flyte and leave it up: runs start at once
   flyteperf run --baseline               run the portfolio in ./benchmarks and gate it
   flyteperf run --short -- -k chain      one case, small; options after -- are pytest's
+  flyteperf ab --base v1.16.8 --head ../flyte
   flyteperf analyze .flyteperf/runs/*/chain/0
   flyteperf down                         stop it again
 
@@ -67,7 +69,15 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
             flag, dest=option.name, action="store_true", default=None, help=option.help
         )
     else:
-        parser.add_argument(flag, dest=option.name, metavar=option.metavar, help=option.help)
+        kind = from_here if option.path else str
+        parser.add_argument(
+            flag, dest=option.name, metavar=option.metavar, help=option.help, type=kind
+        )
+
+
+def from_here(typed: str) -> str:
+    """A path as it was typed, meant from the working folder, wherever the project's root is."""
+    return str(Path(typed).expanduser().absolute())
 
 
 def _parser(command: Command, doc: str) -> argparse.ArgumentParser:

@@ -21,6 +21,8 @@ MODULES = ("flyteidl", "flyteplugins", "flytepropeller", "flytestdlib")
 """Flyte's own modules that FlytePropeller is built from."""
 _PREFIX = "github.com/flyteorg/flyte/"
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+_ENDPOINT = re.compile(r"(?:dns:///|https?://)[^\s/]+|[\w.-]+:\d+")
+_CHART = re.compile(r"^oci://|\.tgz$")
 _FIRST_RELEASE = "v1.16.8"
 """The first whose FlytePropeller can be had as a Go module."""
 
@@ -55,6 +57,12 @@ def resolve(reference: str | None, pinned: str) -> Flyte:
     if reference is None:
         return Release(version=pinned)
     path = Path(reference).expanduser()
+    foreign = _foreign(reference, path)
+    if foreign is not None:
+        raise UsageError(
+            f"{reference}: is {foreign}; the local cluster takes a release like {pinned}, a source "
+            "checkout or a `flyte` program"
+        )
     if path.is_dir():
         absent = [name for name in MODULES if not (path / name / "go.mod").is_file()]
         if absent:
@@ -76,6 +84,15 @@ def resolve(reference: str | None, pinned: str) -> Flyte:
     raise UsageError(
         f"{reference}: is no release like {pinned}, no source checkout and no `flyte` program"
     )
+
+
+def _foreign(reference: str, path: Path) -> str | None:
+    """What a reference names that another kind of cluster takes; None if it is nothing such."""
+    if (path / "Chart.yaml").is_file() or _CHART.search(reference):
+        return "a chart, which needs helm"
+    if _ENDPOINT.fullmatch(reference):
+        return "the endpoint of a Flyte that runs already"
+    return None
 
 
 def prepare(go: Go, source: Path, flyte: Release | Checkout, folder: Path, log: Path) -> None:

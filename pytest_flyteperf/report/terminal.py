@@ -286,7 +286,6 @@ def _evidence(metrics: Sequence[MetricVerdict]) -> str:
     rows = [headings]
     for metric in metrics:
         unit = METRICS[metric.metric]
-        limit = "exact" if metric.kind is Kind.EXACT else _limit(metric)
         counts = [str(s.repeats) if s else "0" for s in (metric.baseline, metric.now)]
         rows.append(
             (
@@ -294,23 +293,17 @@ def _evidence(metrics: Sequence[MetricVerdict]) -> str:
                 figure(metric.baseline.median if metric.baseline else None, unit),
                 figure(metric.now.median if metric.now else None, unit),
                 change(metric),
-                limit,
+                limit(metric),
                 " + ".join(counts),
             )
         )
-    widths = [max(text.width(row[i]) for row in rows) for i in range(len(headings))]
-    lines = []
-    for row in rows:
-        pads = [" " * (w - text.width(c)) for c, w in zip(row, widths, strict=True)]
-        cells = [
-            pad + cell if i in FIGURE_CELLS else cell + pad
-            for i, (cell, pad) in enumerate(zip(row, pads, strict=True))
-        ]
-        lines.append(f"  {GAP.join(cells)}".rstrip())
-    return "\n".join(lines)
+    return "\n".join(f"  {line}" for line in text.aligned(rows, right=FIGURE_CELLS))
 
 
-def _limit(metric: MetricVerdict) -> str:
+def limit(metric: MetricVerdict) -> str:
+    """The growth that is accepted, and where that limit comes from; `exact` for exact counts."""
+    if metric.kind is Kind.EXACT:
+        return "exact"
     if metric.tolerance is None:
         return metric.tolerance_from or ""
     if metric.kind is Kind.RANGED and metric.baseline is not None:
@@ -326,8 +319,8 @@ def _context(
         recorded = verdict.baseline.recorded[:10]
         commit = verdict.baseline.commit
         at = "" if commit is None else f" at {commit[:12]}"
-        lines.append(f"baseline  Flyte {_subject(verdict.baseline.subject)}, {recorded}{at}")
-    lines.append(f"now       Flyte {_subject(subject)}")
+        lines.append(f"baseline  Flyte {subject_shown(verdict.baseline.subject)}, {recorded}{at}")
+    lines.append(f"now       Flyte {subject_shown(subject)}")
     if rerun is not None:
         lines.append(f"again     {rerun}")
     if accept is not None:
@@ -335,6 +328,7 @@ def _context(
     return [escaped(line) for line in lines]
 
 
-def _subject(subject: Subject) -> str:
+def subject_shown(subject: Subject) -> str:
+    """A Flyte in a few words: reference, digest, configuration."""
     config = "" if subject.config_digest is None else f", config {subject.config_digest[:12]}"
     return f"{subject.flyte} ({subject.digest[:12]}{config})"

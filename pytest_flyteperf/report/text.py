@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_flyteperf.model import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from pytest_flyteperf.model import Metric
 
 UNKNOWN: Final = "?"
@@ -59,6 +61,19 @@ def shortened(text: str, columns: int) -> str:
             break
         tail = right + tail
     return f"{head}…{tail}"
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int]) -> list[str]:
+    """Lines of a table, two blanks between its columns; those in `right` end together."""
+    widths = [max(width(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for i, (cell, columns) in enumerate(zip(row, widths, strict=True)):
+            pad = " " * (columns - width(cell))
+            cells.append(pad + cell if i in right else cell + pad)
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def duration(ns: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +28,10 @@ SMALL = Resources(cpu="10m", mem="10Mi")
 
 @task(requests=SMALL)
 def add(a: int) -> int:
+    return a + 1
+
+@task(requests=SMALL, cache=True, cache_version="1")
+def add_cached(a: int) -> int:
     return a + 1
 
 @task(requests=SMALL)
@@ -118,6 +123,24 @@ class Project:
         with self.start(*arguments) as process:
             output, _ = process.communicate(timeout=300)
         return process.returncode, output
+
+    def ab(self, base: object, head: object, *arguments: str) -> dict[str, object]:
+        """Measure two Flytes in turns to the end; what `flyteperf ab --json` says."""
+        sides = (f"--base={base}", f"--head={head}")
+        own = [argument for argument in arguments if argument.startswith("--")]
+        pytest = [argument for argument in arguments if argument not in own]
+        command = [sys.executable, "-m", "pytest_flyteperf.cli", "ab", "--json", *sides, *own]
+        done = subprocess.run(
+            [*command, "--", "-p", "no:cacheprovider", *pytest],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stdout.startswith("{"), done.stderr
+        return {**json.loads(done.stdout), "said": done.stderr}
 
     def recordings(self) -> list[Path]:
         """Folders of finished repeats, warm-ups left out."""

@@ -1,0 +1,145 @@
+"""A case measured on two Flytes in turns: blocks of both sides, until the answer is there.
+
+Blocks come in fours, ABBA or BAAB as a seed has it, so that whatever drifts steadily adds alike to
+both sides. Each begins with a Flyte started anew, whose warm-ups are discarded: blocks, not
+repeats, are what an unchanged system draws anew. Both sides of a pair submit at the same phases.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from pytest_flyteperf.analyze import analyze_recording
+from pytest_flyteperf.execute import ABSENT, CaseRun, CaseSpec, run_case
+from pytest_flyteperf.execute.runner import Lifeline
+from pytest_flyteperf.model import Deployment, RunPlan
+from pytest_flyteperf.outcome import Measured, is_valid
+from pytest_flyteperf.progress import Progress
+
+LEAST_BLOCKS = 4
+"""Of a side, before the first look: fewer decide nothing at the gate's rate of false alarms."""
+PAIRED = 2
+"""Blocks of a side in a group of four."""
+
+
+class Side(StrEnum):
+    """Which of the two Flytes."""
+
+    BASE = "base"
+    HEAD = "head"
+
+
+class Block(NamedTuple):
+    """One side's go: a Flyte started anew, warm-ups, repeats."""
+
+    number: int
+    """In the order of measuring, from 0."""
+    side: Side
+    pair: int
+    """The how-manieth of its side."""
+
+
+class Finished(NamedTuple):
+    """A repeat of a block, measured."""
+
+    block: Block
+    measured: Measured
+    digest: str | None
+    """Of the registered workflow."""
+
+
+def groups(seed: int, case: str, blocks: int) -> Iterator[tuple[Block, ...]]:
+    """Blocks in the order to run them, four at a time, `blocks` of either side in all."""
+    for first in range(0, blocks, PAIRED):
+        chosen = random.Random(f"{seed}/{case}/blocks/{first}").random() < 0.5  # noqa: PLR2004, S311 - a coin
+        outer, inner = (Side.BASE, Side.HEAD) if chosen else (Side.HEAD, Side.BASE)
+        yield tuple(
+            Block(number=2 * first + i, side=side, pair=first + i // 2)
+            for i, side in enumerate((outer, inner, inner, outer))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Where turns are taken: one cluster, on which either Flyte can be started."""
+
+    start: Mapping[Side, Callable[[], Deployment]]
+    """Starts a side's Flyte anew, in place of whatever runs."""
+    folder: Path
+    """Recordings go below `blocks/<number>-<side>`."""
+    progress: Progress
+    lock: AbstractContextManager[object]
+    """Held for a block; can be entered again within."""
+    control: Lifeline | None
+
+
+class Turns:
+    """The run of a case on two Flytes: an iterator of its finished repeats, warm-ups included.
+
+    Nothing runs while it is suspended.
+    """
+
+    def __init__(
+        self, spec: CaseSpec, plan: RunPlan, stage: Stage, blocks: int, decided: Callable[[], bool]
+    ) -> None:
+        """Prepare to run at most `blocks` of a side, until `decided` says it is enough."""
+        self._spec = spec
+        self._plan = plan
+        self._stage = stage
+        self._blocks = blocks
+        self._decided = decided
+        self.outputs: object = ABSENT
+        """What the last successful execution returned; `ABSENT` before the first."""
+
+    def __iter__(self) -> Iterator[Finished]:
+        """Run the blocks.
+
+        Raises:
+            FlyteperfError: a Flyte did not come up, or as `CaseRun` raises.
+        """
+        for group in groups(self._plan.seed, self._spec.name, self._blocks):
+            if group[-1].pair >= LEAST_BLOCKS and self._decided():
+                return
+            for block in group:
+                yield from self._block(block)
+
+    def _block(self, block: Block) -> Iterator[Finished]:
+        plan = msgspec.structs.replace(self._plan, seed=self._plan.seed + block.pair)
+        label = f"block {block.number + 1} of at most {2 * self._blocks}, {block.side}"
+
+        def progress(message: str, /) -> None:
+            self._stage.progress(f"{label}: {message}")
+
+        with self._stage.lock:
+            progress(f"{self._spec.name}: starting its Flyte")
+            run = run_case(
+                self._spec,
+                self._stage.start[block.side](),
+                plan,
+                out_dir=self._stage.folder / "blocks" / f"{block.number:02}-{block.side}",
+                progress=progress,
+                lock=self._stage.lock,
+                control=self._stage.control,
+            )
+            yield from self._measured(run, block)
+        self.outputs = run.outputs
+
+    def _measured(self, run: CaseRun, block: Block) -> Iterator[Finished]:
+        """The block's repeats; one more for each that is invalid, up to a quarter of them."""
+        spare = max(1, self._plan.repeats // 4)
+        for repeat in run:
+            measured = Measured(
+                repeat=repeat, measures=analyze_recording(repeat.recording), block=block.pair
+            )
+            yield Finished(block, measured, run.digest)
+            if spare and not repeat.warmup and not is_valid(measured.measures):
+                spare -= 1
+                run.more(1)

@@ -1,0 +1,155 @@
+"""Two Flytes in turns, on the engine: delays and settings of known size are found, and named."""
+
+import json
+import re
+
+import pytest
+from checkout import BLOB_WRITE, CRD_WRITE, ROUND, Checkout
+
+from pytest_flyteperf.engine.build import MODULES as SOURCES
+from pytest_flyteperf.engine.golang import find_go, go_directive
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+RELEASE = "v1.16.8"
+TENTH = 0.10
+BENCHMARK = """
+    import pytest
+    from flytekit import workflow
+    from flows import add_cached, echo
+
+    @workflow
+    def chain(a: int) -> int:
+        for _ in range(25):
+            a = echo(a=a)
+        return a
+
+    @workflow
+    def cached_chain(a: int) -> int:
+        for _ in range(4):
+            a = add_cached(a=a)
+        return a
+
+    def test_echo_chain(flyteperf):
+        assert flyteperf(chain, a=3) == 3
+
+    @pytest.mark.flyteperf(warmups=1)
+    def test_cached_chain(flyteperf):
+        start = flyteperf.fresh_number
+        assert flyteperf(cached_chain, a=start) == start + 4
+"""
+
+
+@pytest.fixture(scope="module")
+def flyte(tmp_path_factory):
+    """A checkout of the release, unchanged."""
+    go = find_go(go_directive(SOURCES / "flyte" / "go.mod"))
+    return Checkout(tmp_path_factory.mktemp("flyte") / "flyte", go.module_cache, RELEASE)
+
+
+@pytest.fixture
+def measured(project):
+    """A project with a case that starts no pod, its Flyte up."""
+    project.write("test_it.py", BENCHMARK)
+    return project
+
+
+@pytest.fixture
+def slower(measured, flyte, tmp_path):
+    """Makes a checkout whose working time is longer by a share, at one place."""
+
+    def make(place, share):
+        code, output = measured.run("-k=echo", "--flyteperf-repeats=8", "--flyteperf-keep")
+        assert code == 0, output
+        (path,) = measured.folder.glob(".flyteperf/runs/*/results.json")
+        (case,) = json.loads(path.read_text())["cases"].values()
+        calls = sum(
+            one["calls"]["median"] for one in case["operations"] if one["operation"] == place[0]
+        )
+        copy = flyte.copy(tmp_path / "slower")
+        copy.delay(place, round(share * case["working"]["median"] / calls))
+        return copy
+
+    return make
+
+
+def working(answer):
+    (case,) = answer["cases"].values()
+    (metric,) = [m for m in case["verdict"]["metrics"] if m["metric"] == "handle_ns"]
+    return metric
+
+
+def cause(answer):
+    """The operation that is named first, and its share of the shift."""
+    (case,) = answer["cases"].values()
+    first = next(line for line in case["cause"] if "of working time's change" in line)
+    found = re.fullmatch(r"(.+?) \+.*?, (\d+) % of working time's change: .*", first)
+    assert found, case["cause"]
+    return found[1], int(found[2]) / 100
+
+
+@pytest.mark.parametrize("place", [CRD_WRITE, ROUND, BLOB_WRITE], ids=lambda place: place.operation)
+def test_a_delay_of_a_tenth_is_found_and_the_place_named(measured, slower, place):
+    answer = measured.ab(RELEASE, slower(place, TENTH), "-k=echo")
+
+    assert answer["exit_code"] == 1
+    assert working(answer)["verdict"] == "regressed"
+    operation, share = cause(answer)
+    assert operation == place.operation
+    assert share >= 0.5
+
+
+def test_the_other_way_round_it_is_an_improvement(measured, slower):
+    answer = measured.ab(slower(CRD_WRITE, TENTH), RELEASE, "-k=echo")
+
+    assert answer["exit_code"] == 0
+    assert working(answer)["verdict"] == "improved"
+
+
+def test_an_unchanged_copy_is_no_different(measured, flyte):
+    answer = measured.ab(RELEASE, flyte, "-k=echo")
+
+    assert answer["exit_code"] == 0
+    (case,) = answer["cases"].values()
+    assert case["verdict"]["verdict"] in {"pass", "inconclusive"}
+    assert not {m["verdict"] for m in case["verdict"]["metrics"] if m["gated"]} & {
+        "regressed",
+        "improved",
+    }
+
+
+def test_a_delay_of_a_hundredth_is_not_found(measured, slower):
+    answer = measured.ab(RELEASE, slower(CRD_WRITE, TENTH / 10), "-k=echo")
+
+    assert answer["exit_code"] == 0
+    assert working(answer)["verdict"] in {"pass", "inconclusive"}
+
+
+@pytest.mark.parametrize(
+    ("config", "operation"),
+    [
+        ("standin: {eventDelay: 5ms}", "node event"),
+        ("propeller: {kube-client-config: {qps: 20, burst: 1}}", "crd write"),
+    ],
+    ids=["slow FlyteAdmin", "few requests a second to Kubernetes"],
+)
+def test_settings_that_cost_the_same_metric_have_causes_of_their_own(measured, config, operation):
+    measured.write("head.yaml", config)
+    answer = measured.ab(RELEASE, RELEASE, "-k=echo", "--head-config=head.yaml")
+
+    assert answer["exit_code"] == 1
+    assert working(answer)["verdict"] == "regressed"
+    named, share = cause(answer)
+    assert named == operation
+    assert share >= 0.5
+
+
+def test_a_cache_that_is_off_shows_in_pods(measured):
+    measured.write("head.yaml", "catalog-cache: {type: noop}")
+    answer = measured.ab(RELEASE, RELEASE, "-k=cached", "--head-config=head.yaml")
+
+    assert answer["exit_code"] == 1
+    (case,) = answer["cases"].values()
+    (pods,) = [m for m in case["verdict"]["metrics"] if m["metric"] == "pods"]
+    assert (pods["baseline"]["median"], pods["now"]["median"]) == (0, 4)
+    assert "pods 0 -> 4" in case["cause"]
