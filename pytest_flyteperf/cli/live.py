@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,5 +53,6 @@ def record_into(given: argparse.Namespace, folder: Path) -> None:
         traces=given.traces,
         kubeconfig=given.kubeconfig,
     )
-    with ProgressLine() as progress:
+    # Flytekit warns, and asks people to log in, on standard output: that is for the result.
+    with redirect_stdout(sys.stderr), ProgressLine() as progress:
         record(reference(given), sources, folder, progress)
