@@ -266,7 +266,13 @@ def _summarize_step(results: Sequence[CaseResult], environ: Mapping[str, str]) -
         return
     verdicts = [result.verdict for result in results if result.verdict is not None]
     first = results[0]
-    text = github.summary(verdicts, subject=first.subject, environment=first.environment)
+    text = github.summary(
+        verdicts,
+        subject=first.subject,
+        environment=first.environment,
+        causes={result.case: cause(result) for result in results},
+        base=None if first.base is None else first.base.subject,
+    )
     with Path(summary).open("a", encoding="utf-8") as file:
         file.write(text + "\n")
 

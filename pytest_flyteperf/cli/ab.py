@@ -85,7 +85,9 @@ class _Watch:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The two sides, and what both share."""
     parser.add_argument("--base", required=True, metavar="REF", help="the Flyte to compare with")
-    parser.add_argument("--head", required=True, metavar="REF", help="the Flyte that is judged")
+    parser.add_argument(
+        "--head", metavar="REF", help="the Flyte that is judged; that of the settings unless given"
+    )
     add_options(parser, ("base-config",))
     parser.add_argument(
         "--head-config", metavar="FILE", help="configuration of the one judged", type=from_here

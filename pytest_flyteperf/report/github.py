@@ -28,6 +28,7 @@ def summary(
     subject: Subject,
     environment: Environment,
     causes: Mapping[str, Sequence[str]] | None = None,
+    base: Subject | None = None,
 ) -> str:
     """Write what moved, by how much, why, and on what evidence.
 
@@ -36,6 +37,7 @@ def summary(
         subject: what was measured.
         environment: where.
         causes: case name to lines that say what moved.
+        base: what it was measured in turns with, if it was.
     """
     worst = [v for v in verdicts if v.verdict is Verdict.REGRESSED]
     headline = _headline(verdicts, len(worst))
@@ -46,8 +48,9 @@ def summary(
         if moved or why:
             blocks.append(_details(verdict, moved, why))
     machine = environment.machine
+    against = "" if base is None else f" in turns with {_flyte(base)}"
     blocks.append(
-        f"Flyte {_code(subject.flyte)} ({_code(subject.digest[:12])}), admin "
+        f"{_flyte(subject)}{against}, admin "
         f"{environment.admin_kind.value}, {_text(environment.cluster_kind)} cluster, "
         f"{machine.cpu_count} CPUs {_text(machine.cpu_model)}. Intervals keep false alarms of the "
         "whole portfolio to 1 %."
@@ -121,6 +124,11 @@ def _text(plain: str) -> str:
 def _code(plain: str) -> str:
     harmless = escaped(plain).replace("`", "'").replace("|", "/")
     return f"`{harmless}`"
+
+
+def _flyte(subject: Subject) -> str:
+    config = "" if subject.config_digest is None else f", config {subject.config_digest[:12]}"
+    return f"Flyte {_code(subject.flyte)} ({_code(subject.digest[:12])}{config})"
 
 
 def _html(plain: str) -> str:
