@@ -129,7 +129,23 @@ def base_of(base: CaseResult) -> Baseline:
     )
 
 
-def commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
+def failure(result: CaseResult, baseline: Baseline | None, settings: Settings) -> str:
+    """Text of a case whose verdict fails its test."""
+    again, accept = _commands(result, settings)
+    if result.base is not None:
+        return "\n".join((*comparison.case(_compared(result)), "", f"  again  {again}"))
+    if result.verdict is None:
+        return f"{result.case}: has no verdict"
+    return terminal.failure(
+        result.verdict,
+        subject=result.subject,
+        cause=causes.lines(result.verdict, explain(result.verdict, baseline, result.samples)),
+        rerun=again,
+        accept=accept,
+    )
+
+
+def _commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
     """Commands that measure a case again, and that make this result its baseline."""
     size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
     if result.base is not None:

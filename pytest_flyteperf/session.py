@@ -37,7 +37,6 @@ from pytest_flyteperf.gate import (
     CaseVerdict,
     Verdict,
     atomic,
-    explain,
     judge,
     judge_blocks,
     undecided,
@@ -45,7 +44,6 @@ from pytest_flyteperf.gate import (
 from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, RunPlan, Size
 from pytest_flyteperf.outcome import CaseResult, Measured
-from pytest_flyteperf.report import causes, terminal
 from pytest_flyteperf.run import is_benchmark, run_id
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
@@ -283,7 +281,7 @@ class Session:
         item.stash[_RESULT] = result = msgspec.structs.replace(result, verdict=verdict)
         item.user_properties.append(("flyteperf_verdict", verdict.verdict.value))
         if self._fails(verdict):
-            pytest.fail(self._failure(result, verdict, baseline), pytrace=False)
+            pytest.fail(outcome.failure(result, baseline, self._settings), pytrace=False)
 
     def _fails(self, verdict: CaseVerdict) -> bool:
         if verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
@@ -292,16 +290,6 @@ class Session:
             return False
         return verdict.verdict is Verdict.REGRESSED or (
             self._settings.strict and verdict.verdict in UNDECIDED
-        )
-
-    def _failure(self, result: CaseResult, verdict: CaseVerdict, baseline: Baseline | None) -> str:
-        again, accept = outcome.commands(result, self._settings)
-        return terminal.failure(
-            verdict,
-            subject=result.subject,
-            cause=causes.lines(verdict, explain(verdict, baseline, result.samples)),
-            rerun=again,
-            accept=accept,
         )
 
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:

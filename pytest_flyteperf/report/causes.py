@@ -21,7 +21,8 @@ ELAPSED: Final = frozenset(
 def lines(verdict: CaseVerdict, cause: Cause) -> tuple[str, ...]:
     """Return the cause, strongest evidence first; empty where nothing is known of it."""
     counted = [f"{METRICS[c.metric].title} {c.before:g} -> {c.now:g}" for c in cause.counted]
-    timed = {m.metric for m in verdict.of(Verdict.REGRESSED)}
+    moved = verdict.of(Verdict.REGRESSED) or verdict.of(Verdict.IMPROVED)
+    timed = {m.metric for m in moved}
     operations = [_operation(o) for o in cause.operations] if timed & (WORKING | ELAPSED) else []
     parts = [_part(p) for p in cause.parts] if timed & ELAPSED else []
     if not timed & WORKING:

@@ -55,10 +55,11 @@ def table(compared: Sequence[Compared], *, style: Style = PLAIN) -> Iterator[str
     """Lines for every case: its verdict, its metrics, and the cause of what moved."""
     for one in compared:
         yield ""
-        yield from _case(one, style)
+        yield from case(one, style=style)
 
 
-def _case(one: Compared, style: Style) -> Iterator[str]:
+def case(one: Compared, *, style: Style = PLAIN) -> Iterator[str]:
+    """Lines for one case."""
     verdict = one.verdict
     label = style(verdict.verdict.value, *COLOURS[verdict.verdict])
     yield f"{terminal.name(verdict)}: {label}, {_size(one)}"

@@ -103,6 +103,15 @@ def test_faults_that_raise_the_same_metric_have_different_causes(sentence, fault
     assert causes.lines(verdict, why) == (expected,)
 
 
+def test_an_improvement_has_a_cause_too():
+    verdict, why = found(measured({**COSTS, "round": (40, 86)}))
+
+    assert verdict.verdict is gate.Verdict.IMPROVED
+    assert causes.lines(verdict, why) == (
+        "round -300 ms, 100 % of working time's change: 40 calls, 9.65 ms -> 2.15 ms each",
+    )
+
+
 def test_counts_come_first_then_operations():
     verdict, why = found(measured({**COSTS, "crd write": (31, 136)}, crd_writes=31))
 
