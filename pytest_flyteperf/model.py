@@ -310,24 +310,51 @@ class Latency(Frozen, frozen=True):
 
 
 class Signal(Frozen, frozen=True):
-    """What Propeller's own metrics counted over a repeat: approximate, never gated."""
+    """What a component's own metrics counted over a repeat: approximate, never gated."""
 
     name: str
     count: int
     sum_ns: int | None
     """Of all of them; None for what is only counted."""
     source: str
-    """Name of the Prometheus metric."""
+    """Name of the Prometheus metric, or of the recording's file."""
 
 
 class ComponentUse(Frozen, frozen=True):
-    """What one of the cluster's or Flyte's processes used while a repeat ran."""
+    """What one of the cluster's or Flyte's processes or pods used while a repeat ran.
+
+    None is what no source told.
+    """
 
     component: str
     cpu_ns: int
-    """In steps of 10 ms: a clock tick of /proc."""
+    """In steps of 10 ms on a local cluster: a clock tick of /proc."""
     resident_bytes: int
     """Resident memory after the repeat."""
+    mean_bytes: int | None = None
+    """Resident memory while it ran."""
+    peak_bytes: int | None = None
+    read_bytes: int | None = None
+    """From disks."""
+    written_bytes: int | None = None
+    """To disks."""
+    received_bytes: int | None = None
+    """Over the network; None on a local cluster, where components share one interface."""
+    sent_bytes: int | None = None
+    descriptors: int | None = None
+    """Open files and connections after the repeat."""
+
+
+class PodsUse(Frozen, frozen=True):
+    """What the execution's pods used, all together."""
+
+    pods: int
+    """How many told it."""
+    cpu_ns: int
+    max_resident_bytes: int
+    """Of the largest; what it shares with the fork server included."""
+    read_bytes: int
+    written_bytes: int
 
 
 class Revision(Frozen, frozen=True, gc=False):
@@ -390,11 +417,17 @@ class Measures(Frozen, frozen=True):
     state: StateMeasures | None = None
     """None where FlyteWorkflow objects were not watched."""
     signals: tuple[Signal, ...] = ()
-    """Empty where the recording has no metrics of Propeller."""
+    """Propeller's, then those of the API server, etcd, FlyteAdmin and the S3 gateway; empty where
+    the recording has no metrics."""
     trace_source: str | None = None
     """File of the recording that traces were read from, e.g. `otlp.binpb`; None without traces."""
     components: tuple[ComponentUse, ...] = ()
     """Empty where the recorder could not look at the processes."""
+    pods_use: PodsUse | None = None
+    """None where no pod told what it used."""
+    loopback_bytes: int | None = None
+    """Bytes over the machine's loopback, on which all components of a local cluster talk; another
+    program's too."""
 
 
 class Unit(StrEnum):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from pytest_flyteperf.analyze import audit, intervals, spans
+from pytest_flyteperf.analyze import audit, intervals, served, spans
 from pytest_flyteperf.analyze.crd import first_seen
 from pytest_flyteperf.analyze.evidence import Watch
 from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, WORKING, Owner
@@ -16,7 +16,7 @@ from pytest_flyteperf.analyze.orchestration import Orchestration
 from pytest_flyteperf.analyze.ownership import attribute
 from pytest_flyteperf.analyze.pods import Pod, fold_pods
 from pytest_flyteperf.analyze.recording import Recording
-from pytest_flyteperf.analyze.resources import component_uses
+from pytest_flyteperf.analyze.resources import component_uses, loopback_bytes, pods_use
 from pytest_flyteperf.analyze.signals import read_samples, signals
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
@@ -100,15 +100,28 @@ def _analyze(recording: Recording) -> Measures:
         operations=work.costs(),
         latencies=work.orchestration.latencies(),
         state=None if records is None else measure_state(records, run.name, family),
-        signals=counted,
+        signals=(*counted, *_served(recording)),
         trace_source=recording.trace_source,
         components=component_uses(recording.about),
+        pods_use=pods_use(pods or ()),
+        loopback_bytes=loopback_bytes(recording.about),
     )
 
 
 def _pods(recording: Recording, family: frozenset[str]) -> list[Pod] | None:
     records = recording.pods()
     return None if records is None else fold_pods(records, family)
+
+
+def _served(recording: Recording) -> tuple[Signal, ...]:
+    """What servers counted, as far as their pages were read."""
+    found: list[Signal] = []
+    for component, sources in (("kube-apiserver", served.API_SERVER), ("admin", served.ADMIN)):
+        before, after = recording.page(component, "before"), recording.page(component, "after")
+        if before is not None and after is not None:
+            found += served.timed(sources, before, after)
+    lines = recording.gateway()
+    return (*found, *(() if lines is None else served.gateway(lines)))
 
 
 def _signals(recording: Recording) -> tuple[Signal, ...]:

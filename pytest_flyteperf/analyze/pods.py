@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_flyteperf.analyze.documents import LISTED
+import msgspec
+
+from pytest_flyteperf.analyze.documents import LISTED, PodUse
 from pytest_flyteperf.analyze.stamps import SECOND_NS, is_whole_second, seconds_ns, unix_ns
 
 if TYPE_CHECKING:
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 
 STARTED_NS = "flyteperf.dev/started-ns"
 FINISHED_NS = "flyteperf.dev/finished-ns"
+USE = "flyteperf.dev/use"
 PRIMARY = "primary_container_name"
+
+
+_USE = msgspec.json.Decoder(PodUse)
 
 
 class Instant(NamedTuple):
@@ -70,6 +76,8 @@ class Pod(NamedTuple):
     phase: str
     precise: bool
     """Both stamps are the kubelet's nanoseconds."""
+    use: PodUse | None
+    """What the kubelet counted when its processes were reaped; None where it does not."""
 
 
 class _Life:
@@ -203,7 +211,16 @@ def _pod(life: _Life, pod: PodDocument) -> Pod:
         exit_code=terminated.exit_code if terminated else None,
         phase=pod.status.phase,
         precise=STARTED_NS in annotations and FINISHED_NS in annotations,
+        use=_use(annotations),
     )
+
+
+def _use(annotations: dict[str, str]) -> PodUse | None:
+    try:
+        return _USE.decode(annotations[USE])
+    except (KeyError, msgspec.DecodeError):
+        # Whoever may write pods may write anything there.
+        return None
 
 
 def _instant(

@@ -1,32 +1,78 @@
-"""What processes and machine used while a repeat ran, from the recorder's two looks at /proc."""
+"""What processes, pods and machine used while a repeat ran.
+
+Components and machine from the recorder's two looks at /proc; pods from what the process kubelet
+wrote on them when their processes were reaped.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_flyteperf.model import ComponentUse
+from pytest_flyteperf.model import ComponentUse, PodsUse
 
 if TYPE_CHECKING:
-    from pytest_flyteperf.analyze.documents import ProcessUse, RecordingDocument
+    from collections.abc import Iterable
+
+    from pytest_flyteperf.analyze.documents import MemoryUse, ProcessUse, RecordingDocument
+    from pytest_flyteperf.analyze.pods import Pod
 
 TICK_NS = 10_000_000
 """A clock tick of /proc: a hundredth of a second on every Linux that Flyte runs on."""
+LOOPBACK = "lo"
 IDLE = frozenset({"idle", "iowait", "steal"})
 
 
 def component_uses(about: RecordingDocument) -> tuple[ComponentUse, ...]:
-    """CPU and memory by component; a process that was replaced in between has none."""
+    """Use by component; a process that was replaced in between has none."""
     before, after = about.machine_before, about.machine_after
     if before is None or after is None:
         return ()
     return tuple(
-        ComponentUse(
-            component=name,
-            cpu_ns=(_ticks(use) - _ticks(before.processes[name])) * TICK_NS,
-            resident_bytes=use.resident_bytes,
-        )
+        _use(name, before.processes[name], use, about.memory.get(name))
         for name, use in sorted(after.processes.items())
         if name in before.processes and _ticks(use) >= _ticks(before.processes[name])
+    )
+
+
+def _use(
+    name: str, before: ProcessUse, after: ProcessUse, memory: MemoryUse | None
+) -> ComponentUse:
+    return ComponentUse(
+        component=name,
+        cpu_ns=(_ticks(after) - _ticks(before)) * TICK_NS,
+        resident_bytes=after.resident_bytes,
+        mean_bytes=None if memory is None else memory.mean_bytes,
+        peak_bytes=None if memory is None else memory.peak_bytes,
+        read_bytes=_since(before.read_bytes, after.read_bytes),
+        written_bytes=_since(before.written_bytes, after.written_bytes),
+        descriptors=after.descriptors,
+    )
+
+
+def _since(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
+
+
+def loopback_bytes(about: RecordingDocument) -> int | None:
+    """Bytes over the machine's loopback while the repeat ran; each was sent and received."""
+    if about.machine_before is None or about.machine_after is None:
+        return None
+    before = about.machine_before.network.get(LOOPBACK)
+    after = about.machine_after.network.get(LOOPBACK)
+    return None if before is None or after is None else after.sent_bytes - before.sent_bytes
+
+
+def pods_use(pods: Iterable[Pod]) -> PodsUse | None:
+    """What the pods of an execution used, added up; None where none of them told."""
+    told = [pod.use for pod in pods if pod.use is not None]
+    if not told:
+        return None
+    return PodsUse(
+        pods=len(told),
+        cpu_ns=sum(use.cpu_ns for use in told),
+        max_resident_bytes=max(use.max_resident_bytes for use in told),
+        read_bytes=sum(use.read_bytes for use in told),
+        written_bytes=sum(use.written_bytes for use in told),
     )
 
 
