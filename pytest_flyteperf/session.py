@@ -40,6 +40,7 @@ from pytest_flyteperf.gate import (
     judge,
     judge_blocks,
     undecided,
+    unsettled,
 )
 from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, RunPlan, Size
@@ -209,7 +210,7 @@ class Session:
 
         def decided() -> bool:
             so_far = result()
-            return not undecided(_verdict(so_far, self._baseline(so_far)))
+            return not unsettled(_verdict(so_far, self._baseline(so_far)))
 
         stacks = {Side.BASE: self._base, Side.HEAD: self._stack}
         turns = Turns(

@@ -4,7 +4,7 @@ Pure but for the baseline files, which `BaselineStore` reads, and writes when as
 """
 
 from pytest_flyteperf.gate.baseline import Accepted, Anchor, Baseline, Session, Tolerance, session
-from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks
+from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks, unsettled
 from pytest_flyteperf.gate.cause import Cause, explain
 from pytest_flyteperf.gate.judge import check, judge, undecided
 from pytest_flyteperf.gate.policy import DEFAULT_GATE, TIMER_GATE, Policy
@@ -45,4 +45,5 @@ __all__ = [
     "judge_blocks",
     "session",
     "undecided",
+    "unsettled",
 ]

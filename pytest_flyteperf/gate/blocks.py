@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate.baseline import Accepted, Baseline, session
-from pytest_flyteperf.gate.judge import judge
+from pytest_flyteperf.gate.judge import judge, undecided
+from pytest_flyteperf.gate.verdict import Verdict
 from pytest_flyteperf.model import Severity
 
 if TYPE_CHECKING:
@@ -86,3 +87,15 @@ def judge_blocks(
         problems=problems,
         sessions=len(head),
     )
+
+
+def unsettled(verdict: CaseVerdict) -> bool:
+    """Whether more blocks could decide a case, or decide it more sharply.
+
+    A metric that holds only because its resolution is all it is held to holds little: its base
+    grows with every block, so more of them sharpen it. A regression is one however blunt.
+    """
+    if verdict.verdict in {Verdict.FAILED, Verdict.INVALID, Verdict.REGRESSED}:
+        return False
+    blunt = any(m.gated and m.tolerance_from == "resolution" for m in verdict.metrics)
+    return blunt or undecided(verdict)

@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.gate import Verdict
-from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks
+from pytest_flyteperf.gate import Policy, Verdict
+from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks, unsettled
 from pytest_flyteperf.model import Finding, Severity, Size
 from tests.gate.gate_examples import HERE, MS, RELEASE, repeats
 
@@ -21,6 +21,9 @@ def blocks(seed, effect=1.0, count=6, size=8, deviation=0.01):
         times = [round(500 * MS * factor * source.lognormvariate(0, 0.06)) for _ in range(size)]
         made.append(repeats(handle_ns=times, node_events=[18] * size))
     return made
+
+
+FINE = Policy(session_deviation=0, comparisons=1, tolerances={"handle_ns": 0.2})
 
 
 def base(made):
@@ -79,6 +82,24 @@ def test_one_block_is_too_few():
     assert str(refused.value) == (
         "chain: 6 blocks of base and 1 of head; measure at least 2 of each"
     )
+
+
+def test_more_blocks_are_asked_for_until_the_tolerance_asked_for_is_resolved():
+    few = judge_blocks(base(blocks(1, count=4)), blocks(2, count=4), Policy(budget=64))
+    many = judge_blocks(base(blocks(1, deviation=0)), blocks(2, deviation=0), FINE)
+
+    assert few.verdict is Verdict.PASS
+    assert few.of(Verdict.PASS)[0].tolerance_from == "resolution"
+    assert unsettled(few)
+    assert many.verdict is Verdict.PASS
+    assert not unsettled(many)
+
+
+def test_a_regression_settles_it():
+    verdict = judge_blocks(base(blocks(1)), blocks(2, 1.5))
+
+    assert verdict.verdict is Verdict.REGRESSED
+    assert not unsettled(verdict)
 
 
 def test_a_failed_head_fails():
