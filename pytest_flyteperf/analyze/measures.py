@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_flyteperf.analyze import audit, intervals, served, spans
+from pytest_flyteperf.analyze.cadvisor import container_uses
 from pytest_flyteperf.analyze.crd import first_seen
 from pytest_flyteperf.analyze.evidence import Watch
 from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, WORKING, Owner
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_flyteperf.analyze.ledger import Ledger
-    from pytest_flyteperf.model import Cost, Signal
+    from pytest_flyteperf.model import ComponentUse, Cost, Signal
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 """Phases of an execution that has ended (`A/common/executions.go`)."""
@@ -102,7 +103,7 @@ def _analyze(recording: Recording) -> Measures:
         state=None if records is None else measure_state(records, run.name, family),
         signals=(*counted, *_served(recording)),
         trace_source=recording.trace_source,
-        components=component_uses(recording.about),
+        components=(*component_uses(recording.about), *_container_uses(recording)),
         pods_use=pods_use(pods or ()),
         loopback_bytes=loopback_bytes(recording.about),
     )
@@ -111,6 +112,14 @@ def _analyze(recording: Recording) -> Measures:
 def _pods(recording: Recording, family: frozenset[str]) -> list[Pod] | None:
     records = recording.pods()
     return None if records is None else fold_pods(records, family)
+
+
+def _container_uses(recording: Recording) -> Iterator[ComponentUse]:
+    """What containers used on nodes whose cAdvisor was asked."""
+    for node in recording.cadvisor_nodes():
+        before, after = recording.page(node, "before"), recording.page(node, "after")
+        if before is not None and after is not None:
+            yield from container_uses(before, after)
 
 
 def _served(recording: Recording) -> tuple[Signal, ...]:

@@ -139,6 +139,12 @@ class Recording:
         path = self._find(f"metrics.{component}.{when}.prom")
         return None if path is None else read_lines(path)
 
+    def cadvisor_nodes(self) -> tuple[str, ...]:
+        """Components, for `page`, that are a node's cAdvisor."""
+        pages = self.folder.glob("metrics.cadvisor-*.after.prom*")
+        names = {path.name.removesuffix(".gz").removesuffix(".after.prom") for path in pages}
+        return tuple(sorted(name.removeprefix("metrics.") for name in names))
+
     def gateway(self) -> Iterator[bytes] | None:
         """Lines of the S3 gateway's access log, or None where it was not kept."""
         path = self._find("s3-access.log")

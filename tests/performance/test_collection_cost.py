@@ -1,13 +1,15 @@
-"""What recording does to the executions it records: with everything collected, and with nothing.
+"""What observing does to the executions that are observed: recording, and Flyte's own tracing.
 
-Pairs in the order ABBA on one deployment; the duration is FlytePropeller's own, from the
-execution's closure. Nothing is asserted but that both ran: the figures are read by people.
+Each against none, in blocks in the order ABBA on one cluster; the duration is FlytePropeller's own,
+from the execution's closure. Nothing is asserted but that all ran: the figures are read by people.
 """
 
+import random
 import secrets
 import statistics
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ sys.path.append(str(Path(__file__).parents[1] / "engine"))
 import wf
 
 from pytest_flyteperf.collect import Admin, phase_name
+from pytest_flyteperf.deploy import processes
 from pytest_flyteperf.execute import CaseSpec, run_case
 from pytest_flyteperf.execute.names import execution_name
 from pytest_flyteperf.execute.phase import phase_offset_ns, wait_for_phase
@@ -26,10 +29,16 @@ from pytest_flyteperf.progress import silent
 from pytest_flyteperf.settings import resolve
 from pytest_flyteperf.stack import Stack
 
-BLOCKS = 5
+RESAMPLES = 2000
 POLL_S = 0.1
 
 pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def stack():
+    root = Path(__file__).parents[2]
+    return Stack(resolve({"wait": 600}, {}, lambda _key: None, root), silent)
 
 
 def recorded(stack, deployment, entity, folder):
@@ -68,22 +77,80 @@ def duration_ns(execution):
     return execution.closure.duration.ToNanoseconds()
 
 
-@pytest.mark.parametrize("workflow", ["echo_chain", "chain"])
-def test_recording_costs_an_execution(benchmark, tmp_path, workflow):
-    stack = Stack(resolve({"wait": 600}, {}, lambda _key: None, Path(__file__).parents[2]), silent)
-    entity = getattr(wf, workflow)
-    durations = {recorded: [], bare: []}
-
-    def blocks():
-        with stack.cluster("cost") as cluster, stack.deployment(cluster) as deployment:
-            for way in (recorded, bare, bare, recorded) * BLOCKS:
-                durations[way].append(way(stack, deployment, entity, tmp_path))
-
-    benchmark.pedantic(blocks, rounds=1)
-    for way, found in durations.items():
-        assert len(found) == 2 * BLOCKS
-        benchmark.extra_info[way.__name__] = {
+def report(benchmark, durations):
+    """Medians of both ways, and their difference with an interval of 95 % (bootstrap)."""
+    (with_name, observed), (without_name, plain) = durations.items()
+    for name, found in durations.items():
+        benchmark.extra_info[name] = {
+            "runs": len(found),
             "median_ms": statistics.median(found) / 1e6,
             "least_ms": min(found) / 1e6,
             "most_ms": max(found) / 1e6,
         }
+    draw = random.Random(1)  # noqa: S311 - resampling
+    differences = sorted(
+        statistics.median(draw.choices(observed, k=len(observed)))
+        - statistics.median(draw.choices(plain, k=len(plain)))
+        for _ in range(RESAMPLES)
+    )
+    benchmark.extra_info[f"{with_name} - {without_name}"] = {
+        "median_ms": (statistics.median(observed) - statistics.median(plain)) / 1e6,
+        "low_ms": differences[round(RESAMPLES * 0.025)] / 1e6,
+        "high_ms": differences[round(RESAMPLES * 0.975)] / 1e6,
+    }
+
+
+@pytest.mark.parametrize(("workflow", "blocks"), [("echo_chain", 10), ("chain", 5)])
+def test_recording_costs_an_execution(benchmark, stack, tmp_path, workflow, blocks):
+    entity = getattr(wf, workflow)
+    durations = {recorded: [], bare: []}
+
+    def run():
+        with stack.cluster("cost") as cluster, stack.deployment(cluster) as deployment:
+            for way in (recorded, bare, bare, recorded) * blocks:
+                durations[way].append(way(stack, deployment, entity, tmp_path))
+
+    benchmark.pedantic(run, rounds=1)
+    assert [len(found) for found in durations.values()] == [2 * blocks] * 2
+    report(benchmark, {way.__name__: found for way, found in durations.items()})
+
+
+@contextmanager
+def untraced(monkeypatch):
+    with monkeypatch.context() as patch:
+        for name in ("propeller_config", "standin_config"):
+            compose = getattr(processes, name)
+            patch.setattr(
+                processes,
+                name,
+                lambda *given, compose=compose: {**compose(*given), "otel": {"type": "noop"}},
+            )
+        yield
+
+
+def test_tracing_costs_an_execution(benchmark, stack, tmp_path, monkeypatch):
+    """Each block on a fresh Flyte, its first execution discarded: a Flyte traces or does not."""
+    durations = {"traced": [], "untraced": []}
+    request = processes.plan(stack.engine)
+    runs, blocks = 6, 2
+
+    def block(cluster, way):
+        deployment = processes.deploy(cluster, stack.control, request, fresh=True)
+        found = [bare(stack, deployment, wf.echo_chain, tmp_path) for _ in range(runs + 1)]
+        durations[way] += found[1:]
+
+    def run():
+        with stack.cluster("cost") as cluster:
+            with stack.deployment(cluster):
+                pass
+            for way in ("traced", "untraced", "untraced", "traced") * blocks:
+                if way == "traced":
+                    block(cluster, way)
+                else:
+                    with untraced(monkeypatch):
+                        block(cluster, way)
+            processes.undeploy(cluster, stack.control)
+
+    benchmark.pedantic(run, rounds=1)
+    assert [len(found) for found in durations.values()] == [2 * blocks * runs] * 2
+    report(benchmark, durations)
