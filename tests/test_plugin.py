@@ -83,3 +83,13 @@ def test_the_marker_is_known(pytester):
     outcome = pytester.runpytest_subprocess("--strict-markers")
 
     outcome.assert_outcomes(passed=1)
+
+
+def test_two_flytes_in_turns_refuse_workers_before_anything_starts(pytester, monkeypatch):
+    monkeypatch.setenv("FLYTEPERF_STATE", str(pytester.path / "state"))
+    pytester.makepyfile("def test_it(flyteperf): ...")
+    outcome = pytester.runpytest_subprocess("-n1", "--flyteperf-base=v1.16.8")
+
+    assert outcome.ret == pytest.ExitCode.TESTS_FAILED
+    assert "two Flytes take turns on one cluster; leave -n out" in outcome.stdout.str()
+    assert not (pytester.path / "state").exists()

@@ -73,6 +73,31 @@ class TestPrecedence:
             "--flyteperf-config: /project/absent.yaml: there is no such file",
         ),
         ({"out": ""}, {}, {}, "--flyteperf-out: is empty; give a text"),
+        (
+            {"base-config": __file__},
+            {},
+            {},
+            "--flyteperf-base-config: there is no base; give --flyteperf-base",
+        ),
+        (
+            {"base": "v1.16.8", "baseline": True},
+            {},
+            {},
+            "--flyteperf-base: both sides are measured, no baseline is read or written; leave "
+            "--flyteperf-baseline and --flyteperf-update out",
+        ),
+        (
+            {"base": "v1.16.8", "repeats": 4},
+            {},
+            {},
+            "--flyteperf-repeats: a block of 4 says too little of itself; give at least 5",
+        ),
+        (
+            {"base": "v1.16.8", "blocks": 5},
+            {},
+            {},
+            "--flyteperf-blocks: 5 is odd; blocks of a side come in twos",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line(flags, environ, ini, message):
