@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -111,14 +110,14 @@ class KubeApi:
 
     def __init__(self, access: Access, *, connections: int = 8) -> None:
         self._server = access.server
-        self._directory = tempfile.TemporaryDirectory(prefix="flyteperf-kube-")
+        self._credentials: list[int] = []
         options: dict[str, Any] = {"maxsize": connections, "headers": dict(access.headers)}
         if access.server.startswith("https:"):
             options["cert_reqs"] = "CERT_NONE" if access.insecure else "CERT_REQUIRED"
             options["ca_cert_data"] = access.ca
             options["ca_certs"] = access.ca_file
-            options["cert_file"] = self._written("client.crt", access.client_certificate)
-            options["key_file"] = self._written("client.key", access.client_key)
+            options["cert_file"] = self._in_memory(access.client_certificate)
+            options["key_file"] = self._in_memory(access.client_key)
             if access.server_name:
                 options["server_hostname"] = access.server_name
                 options["assert_hostname"] = access.server_name
@@ -136,9 +135,10 @@ class KubeApi:
         self.close()
 
     def close(self) -> None:
-        """Drop idle connections and forget credentials written for TLS."""
+        """Drop idle connections and forget credentials."""
         self._pool.clear()
-        self._directory.cleanup()
+        while self._credentials:
+            os.close(self._credentials.pop())
 
     def request(
         self,
@@ -240,14 +240,14 @@ class KubeApi:
             headers["Content-Type"] = content_type
         return headers
 
-    def _written(self, name: str, text: str | None) -> str | None:
+    def _in_memory(self, text: str | None) -> str | None:
+        """Path of a file without a name: OpenSSL reads certificates and keys from files alone."""
         if text is None:
             return None
-        path = Path(self._directory.name, name)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        return str(path)
+        descriptor = os.memfd_create("credentials")
+        self._credentials.append(descriptor)
+        os.write(descriptor, text.encode())
+        return f"/proc/self/fd/{descriptor}"
 
 
 class Watch:

@@ -347,6 +347,7 @@ _VARIABLES = frozenset(o.variable for o in OPTIONS)
 _FOREIGN = frozenset(
     {
         "FLYTEPERF_CACHE",
+        "FLYTEPERF_LOCK",
         "FLYTEPERF_STATE",
         "FLYTEPERF_CLUSTER_ID",
         "FLYTEPERF_PROCESS",

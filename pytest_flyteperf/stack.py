@@ -12,6 +12,7 @@ from pytest_flyteperf.deploy import processes
 from pytest_flyteperf.engine.build import Engine, is_program
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.errors import ClusterError, UsageError
+from pytest_flyteperf.execute import leavings
 from pytest_flyteperf.model import Cluster, Deployment
 from pytest_flyteperf.progress import Progress
 from pytest_flyteperf.provision import local
@@ -57,7 +58,7 @@ class Stack:
         cluster = local.up(
             self.engine, self._settings.root, self._progress, keep=self._settings.keep
         )
-        with local.hold(cluster, who) as control:
+        with local.hold(cluster, who) as control, leavings.removed_with(cluster.directory):
             self.control = control
             try:
                 yield cluster

@@ -17,9 +17,8 @@ HANDOVER_S = 20.0
 """How long a cluster waits for the lease of the caller that it was started or found for."""
 STOP_S = 60.0
 """How long an orderly stop may take: more than all graces together."""
-RUN = "run"
-RUN_OUTSIDE = "flyteperf-run-"
-"""How a folder for sockets is named that stands outside because the cluster's path is too long."""
+TEMPORARY = "flyteperf-"
+"""How a cluster's folder in the system's temporary folder is named, before a random number."""
 _SOCKET_PATH_BYTES = 108
 
 
@@ -30,8 +29,20 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cluster (0700)."""
     cluster_id: str
     """As in its journal."""
-    run: Path
-    """Of sockets and of files that say a process is ready."""
+    temporary: Path
+    """What its processes have for the system's temporary folder. It lies there, because tasks make
+    sockets in theirs, and a socket's path must be short; the journal names it."""
+
+    @property
+    def run(self) -> Path:
+        """Of sockets and of files that say a process is ready."""
+        own = self.directory / "run"
+        return own if fits_sockets(own) else self.temporary / "run"
+
+    @property
+    def pod_scratch(self) -> Path:
+        """A temporary folder per pod, made by the kubelet."""
+        return self.temporary / "pods"
 
     @property
     def logs(self) -> Path:
@@ -72,9 +83,13 @@ def layout_of(directory: Path) -> Layout:
     """Find the folders of a cluster by its journal."""
     entries = tuple(read(directory))
     outside = (Path(entry.path) for entry in entries if isinstance(entry, Folder))
-    run = (path for path in outside if path.name.startswith(RUN_OUTSIDE))
+    temporary = (path for path in outside if path.name.startswith(TEMPORARY))
     ids = (entry.id for entry in entries if isinstance(entry, Opened))
-    return Layout(directory=directory, cluster_id=next(ids, ""), run=next(run, directory / RUN))
+    return Layout(
+        directory=directory,
+        cluster_id=next(ids, ""),
+        temporary=next(temporary, directory / "tmp"),
+    )
 
 
 def fits_sockets(run: Path) -> bool:

@@ -17,13 +17,7 @@ from pytest_flyteperf.engine.process import CLUSTER_MARKER, PROCESS_MARKER, esse
 from pytest_flyteperf.engine.supervisor import Config
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.model import Cluster
-from pytest_flyteperf.provision.layout import (
-    RUN,
-    RUN_OUTSIDE,
-    Layout,
-    fits_sockets,
-    layout_of,
-)
+from pytest_flyteperf.provision.layout import TEMPORARY, Layout, layout_of
 from pytest_flyteperf.provision.programs import PYTHON
 
 if TYPE_CHECKING:
@@ -35,11 +29,10 @@ def create(directory: Path) -> Layout:
     directory.mkdir(mode=0o700)
     journal = Journal(directory)
     journal.write(Opened(id=f"{directory.name}.{token_hex(8)}"))
-    if not fits_sockets(directory / RUN):
-        outside = Path(tempfile.gettempdir(), f"{RUN_OUTSIDE}{token_hex(8)}")
-        journal.write(Folder(path=str(outside)))
+    outside = Path(tempfile.gettempdir(), f"{TEMPORARY}{token_hex(6)}")
+    journal.write(Folder(path=str(outside)))
     layout = layout_of(directory)
-    for folder in (layout.run, layout.logs, layout.data, layout.credentials):
+    for folder in (layout.temporary, layout.run, layout.logs, layout.data, layout.credentials):
         folder.mkdir(mode=0o700)
     return layout
 
@@ -68,7 +61,12 @@ def launch_supervisor(
     path.write_bytes(msgspec.json.encode(config))
     return subprocess.Popen(
         (*PYTHON, "pytest_flyteperf.engine.supervisor", "--config", str(path)),
-        env=os.environ | {CLUSTER_MARKER: layout.cluster_id, PROCESS_MARKER: SUPERVISOR},
+        env=os.environ
+        | {
+            CLUSTER_MARKER: layout.cluster_id,
+            PROCESS_MARKER: SUPERVISOR,
+            "TMPDIR": str(layout.temporary),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

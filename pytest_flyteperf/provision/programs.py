@@ -199,10 +199,12 @@ def kubelet(layout: Layout, kubeconfig: str, environment: dict[str, str]) -> Pro
     ready = layout.run / "kubelet.ready"
     config = layout.run / "kubelet.json"
     layout.pod_logs.mkdir()
+    layout.pod_scratch.mkdir()
     settings = {
         "kubeconfig": kubeconfig,
         "forkserver_socket": str(layout.run / "fork"),
         "log_dir": str(layout.pod_logs),
+        "scratch_dir": str(layout.pod_scratch),
         "slots": pod_slots(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "node_name": NODE,

@@ -1,5 +1,4 @@
 import base64
-import stat
 from pathlib import Path
 
 import pytest
@@ -131,10 +130,11 @@ class TestRequests:
         assert caught.value.status is None
 
 
-def test_credentials_for_tls_are_the_users_alone_and_go():
+def test_credentials_for_tls_touch_no_disk_and_go():
     access = Access(server="https://one", client_certificate="CERT", client_key="KEY")
     with KubeApi(access) as api:
-        folder = Path(api._directory.name)
-        modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-        assert modes == {0o600}
-    assert not folder.exists()
+        options = api._pool.connection_pool_kw
+        files = [Path(options[name]) for name in ("cert_file", "key_file")]
+        assert [file.read_text() for file in files] == ["CERT", "KEY"]
+        assert all("memfd" in str(file.readlink()) for file in files)
+    assert not any(file.exists() and "memfd" in str(file.readlink()) for file in files)

@@ -59,8 +59,9 @@ class KubeNode:
 
     def _start(self):
         engine = ensure_engine(print)
-        layout = Layout(directory=self._folder, cluster_id="t", run=self._folder / "run")
-        for path in (layout.run, layout.credentials, layout.data, layout.logs, self.project):
+        layout = Layout(directory=self._folder, cluster_id="t", temporary=self._folder / "tmp")
+        folders = (layout.temporary, layout.run, layout.credentials, layout.data, layout.logs)
+        for path in (*folders, self.project):
             path.mkdir()
         ports = programs.Ports.free()
         keys = secret.create(layout.credentials)

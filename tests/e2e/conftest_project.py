@@ -23,6 +23,7 @@ def project(engine, tmp_path, monkeypatch):  # noqa: ARG001 # built before the c
     """An empty project with a state folder of its own; what runs of it ends with the test."""
     state = Path(tempfile.mkdtemp(prefix="fp-"))
     monkeypatch.setenv("FLYTEPERF_STATE", str(state))
+    monkeypatch.setenv("FLYTEPERF_LOCK", str(state))
     for name in [n for n in os.environ if n.startswith(("PYTEST_", "COV_"))]:
         monkeypatch.delenv(name)
     project = Project(tmp_path, state)

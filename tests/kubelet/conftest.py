@@ -99,11 +99,15 @@ def log_dir(tmp_path):
 def config(api, tmp_path, log_dir):
     """A function that makes a configuration."""
 
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
     def make(**changes):
         values = {
             "kubeconfig": str(api.kubeconfig(tmp_path)),
             "forkserver_socket": str(tmp_path / "fork.sock"),
             "log_dir": str(log_dir),
+            "scratch_dir": str(scratch),
             "slots": 4,
             "memory_bytes": 1 << 30,
             "node_name": "local",

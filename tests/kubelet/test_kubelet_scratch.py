@@ -1,30 +1,18 @@
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
-import time
 
 import pytest
 
 from pytest_flyteperf.engine.kubelet.scratch import Scratch
-from pytest_flyteperf.errors import ClusterError
-
-DAY_S = 24 * 3600
 
 
 @pytest.fixture
-def system(tmp_path, monkeypatch):
-    """The system's temporary folder."""
-    folder = tmp_path / "tmp"
+def folder(tmp_path):
+    """Where the folders of pods lie."""
+    folder = tmp_path / "pods"
     folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
-
-
-def age(folder, seconds):
-    then = time.time() - seconds
-    os.utime(folder, (then, then))
 
 
 def until_removed(scratch, *folders):
@@ -37,59 +25,31 @@ def until_removed(scratch, *folders):
     return [folder.exists() for folder in folders]
 
 
-def test_a_folder_is_made_once_and_dropped(system, tmp_path):
-    scratch = Scratch(tmp_path)
-    folder = scratch.make("uid")
-    (folder / "file").touch()
+def test_a_folder_is_made_once_and_dropped(folder):
+    scratch = Scratch(folder)
+    own = scratch.make("uid")
+    (own / "file").touch()
 
-    assert scratch.make("uid") == folder
+    assert scratch.make("uid") == own
     scratch.drop("uid")
 
-    assert until_removed(scratch, folder) == [False]
-    assert folder.parent.parent == system
+    assert until_removed(scratch, own) == [False]
+    assert own.parent == folder
 
 
-@pytest.mark.usefixtures("system")
-def test_a_successor_finds_the_same_folders_and_keeps_those_of_living_pods(tmp_path):
-    first = Scratch(tmp_path)
+def test_a_successor_finds_the_same_folders_and_keeps_those_of_living_pods(folder):
+    first = Scratch(folder)
     kept, dropped = first.make("kept"), first.make("dropped")
-    second = Scratch(tmp_path)
+    second = Scratch(folder)
     second.keep_only({"kept"})
 
     assert until_removed(second, kept, dropped) == [True, False]
 
 
-def test_nothing_stays_after_an_orderly_end(system, tmp_path):
-    scratch = Scratch(tmp_path)
-    scratch.make("uid")
-    scratch.close(())
+def test_only_what_is_in_use_stays_after_an_orderly_end(folder):
+    scratch = Scratch(folder)
+    scratch.make("ended")
+    scratch.make("running")
+    scratch.close({"running"})
 
-    assert list(system.iterdir()) == []
-
-
-def test_what_killed_kubelets_left_is_removed_after_a_day(system, tmp_path):
-    names = ("0123456789", "abcdef0123", "abcdef0124", "forkserver", "00112233445")
-    old, fresh, held, other, longer = (system / f"flyteperf-{name}" for name in names)
-    for folder in (old, fresh, held, other, longer):
-        folder.mkdir()
-        age(folder, 2 * DAY_S)
-    age(fresh, DAY_S / 2)
-    lock = os.open(held, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    scratch = Scratch(tmp_path)
-
-    gone = until_removed(scratch, old, fresh, held, other, longer)
-    os.close(lock)
-    assert gone == [False, True, True, True, True]
-
-
-@pytest.mark.usefixtures("system")
-def test_a_folder_that_is_a_link_is_refused(tmp_path):
-    scratch = Scratch(tmp_path)
-    folder = scratch.make("uid").parent
-    scratch.close(())
-    (tmp_path / "elsewhere").mkdir()
-    folder.symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(ClusterError, match="is not this user's; remove it or set TMPDIR elsewhere"):
-        Scratch(tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["running"]

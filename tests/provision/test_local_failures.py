@@ -166,8 +166,8 @@ def test_sockets_lie_elsewhere_if_the_path_is_too_long(engine, tmp_path, monkeyp
         local.up(engine("sleep 2; exit 3"), tmp_path, look)
 
     outside = folders[-1]
-    assert outside.name.startswith("flyteperf-run-")
-    assert not outside.exists()
+    assert outside.parent.name.startswith("flyteperf-")
+    assert not outside.parent.exists()
     assert left_running(name) == []
 
 
@@ -206,8 +206,10 @@ def test_nothing_runs_where_nothing_was_started(engine, tmp_path):
 def test_a_folder_outside_is_found_by_the_journal(tmp_path):
     journal = Journal(tmp_path)
     journal.write(Opened(id="local-1.ff"))
-    assert layout_of(tmp_path).run == tmp_path / "run"
-    journal.write(Folder(path="/tmp/flyteperf-run-1"))
+    journal.write(Folder(path="/tmp/flyteperf-1"))
+    journal.write(Folder(path="/tmp/another"))
 
-    assert layout_of(tmp_path).run == Path("/tmp/flyteperf-run-1")
-    assert layout_of(tmp_path).cluster_id == "local-1.ff"
+    layout = layout_of(tmp_path)
+    assert (layout.cluster_id, layout.temporary) == ("local-1.ff", Path("/tmp/flyteperf-1"))
+    assert layout.run == tmp_path / "run"
+    assert layout_of(tmp_path / ("deep" * 25)).run.name == "run"

@@ -18,6 +18,8 @@ class KubeletConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kubeconfig: str
     forkserver_socket: str
     log_dir: str
+    scratch_dir: str
+    """Each pod has a temporary folder there; its path is short."""
     slots: int
     """Pods that run at once."""
     memory_bytes: int

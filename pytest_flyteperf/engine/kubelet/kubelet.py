@@ -74,7 +74,7 @@ class Kubelet:
     ) -> None:
         self._config = config
         self._logs = Path(config.log_dir)
-        self._scratch = Scratch(self._logs)
+        self._scratch = Scratch(Path(config.scratch_dir))
         self._ready = ready
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._admission = Admission(capacity)

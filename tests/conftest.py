@@ -1,0 +1,13 @@
+"""What the tests, and all that they start, put into the temporary folder ends with the tests."""
+
+import os
+import tempfile
+
+
+def pytest_configure(config):
+    system = tempfile.gettempdir()
+    own = tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True)
+    config.add_cleanup(own.cleanup)
+    # Folders of tests stay where pytest keeps those of the last runs.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", system)
+    os.environ["TMPDIR"] = tempfile.tempdir = own.name
