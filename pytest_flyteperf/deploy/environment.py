@@ -48,8 +48,10 @@ def gather_environment(  # noqa: PLR0913 # each is part of the key
 ) -> Environment:
     """Describe where a deployment on this machine's cluster is measured.
 
-    Tasks run in this environment, so its Python and flytekit shape their time.
+    Where a process kubelet runs tasks, with `kubelet_slots`, this Python and flytekit shape their
+    time; elsewhere their image has its own.
     """
+    here = kubelet_slots is not None
     return Environment(
         cluster_kind=cluster.kind,
         admin_kind=admin,
@@ -59,8 +61,8 @@ def gather_environment(  # noqa: PLR0913 # each is part of the key
         chart=chart,
         machine=gather_machine(engine_digest),
         kubelet_slots=kubelet_slots,
-        python=_python(),
-        flytekit=version("flytekit"),
+        python=_python() if here else None,
+        flytekit=version("flytekit") if here else None,
     )
 
 
