@@ -20,6 +20,7 @@ REPEATS = {Size.SHORT: 3, Size.DEFAULT: 10, Size.FULL: 30}
 WARMUPS = {Size.SHORT: 1, Size.DEFAULT: 1, Size.FULL: 2}
 BUDGET = 2
 """How many times its planned repeats a case may take."""
+_TIMES = tuple(name for name, metric in METRICS.items() if metric.unit == "ns")
 _MARKER_KEYS = ("repeats", "warmups", "timeout", "tolerance", "gate")
 
 
@@ -97,43 +98,56 @@ def marker(item: pytest.Item) -> dict[str, Any]:
 
 
 def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:
-    """How a test's case is repeated: the command line, else its marker, else the size's default.
+    """How a test's case is repeated: what was typed, else its marker, ini file, size's default.
 
     In a comparison of two Flytes this is the plan of one block.
 
     Raises:
         UsageError: the marker holds something else than numbers.
     """
-    given = marker(item)
     size = Size(settings.size)
-    marked = _marked(item, "repeats", size)
-    if settings.base is not None:
-        marked = LEAST_BLOCK
+
+    def number(key: str, default: int) -> int:
+        asked: int | None = getattr(settings, key)
+        marked = _marked(item, key, size)
+        if key == "repeats" and settings.base is not None:
+            marked = LEAST_BLOCK
+        order = (asked, marked) if key in settings.typed else (marked, asked)
+        return next(one for one in (*order, default) if one is not None)
+
+    timeout_s = settings.timeout_s
+    if "timeout_s" not in settings.typed:
+        timeout_s = float(marker(item).get("timeout", timeout_s))
     return RunPlan(
-        warmups=_first(settings.warmups, _marked(item, "warmups", size), WARMUPS[size]),
-        repeats=_first(settings.repeats, marked, REPEATS[size]),
-        timeout_s=float(given.get("timeout", settings.timeout_s)),
+        warmups=number("warmups", WARMUPS[size]),
+        repeats=number("repeats", REPEATS[size]),
+        timeout_s=timeout_s,
         seed=settings.seed,
     )
 
 
 def policy(item: pytest.Item, settings: Settings) -> Policy:
-    """How a test's case is gated: its marker's gate set and tolerances.
+    """How a test's case is gated: what was typed, else its marker, ini file, the default.
 
-    Where the number of repeats was not asked for, a case may take up to twice its own while its
-    verdict is open; in a comparison of two Flytes, as many blocks as are allowed.
+    Tolerances add up metric by metric. Where the number of repeats was not typed, a case may take
+    up to twice its own while its verdict is open; in a comparison of two Flytes, as many blocks as
+    are allowed.
 
     Raises:
-        UsageError: the marker names an unknown metric or a tolerance that is none.
+        UsageError: a metric is unknown, or a tolerance is none.
     """
-    given = marker(item)
-    tolerance = given.get("tolerance")
-    gate = given.get("gate")
-    if tolerance is not None and not isinstance(tolerance, Mapping):
-        tolerance = {name: tolerance for name, metric in METRICS.items() if metric.unit == "ns"}
+    marked = marker(item)
+    tolerances = [_shares(settings.tolerance), _tolerances(item, marked.get("tolerance"))]
+    gates = [_names(settings.gate), marked.get("gate")]
+    if "tolerance" not in settings.typed:
+        tolerances.reverse()
+    if "gate" not in settings.typed:
+        gates.reverse()
+    gate = next((one for one in gates if one is not None), None)
+    strongest, other = tolerances
     return Policy(
         gate=None if gate is None else tuple(gate),
-        tolerances=dict(tolerance or {}),
+        tolerances={**other, **strongest},
         budget=_budget(settings, run_plan(item, settings).repeats),
         strict=settings.strict,
     )
@@ -143,11 +157,40 @@ def _budget(settings: Settings, repeats: int) -> int | None:
     """How many repeats a case, or its head, may take in all."""
     if settings.base is not None:
         return settings.blocks * repeats
-    return None if settings.repeats else BUDGET * repeats
+    return None if "repeats" in settings.typed else BUDGET * repeats
 
 
-def _first(*numbers: int | None) -> int:
-    return next(number for number in numbers if number is not None)
+def _tolerances(item: pytest.Item, asked: object) -> dict[str, float]:
+    """A marker's tolerance by metric; a single one is of every time."""
+    if asked is None:
+        return {}
+    given = asked if isinstance(asked, Mapping) else dict.fromkeys(_TIMES, asked)
+    for name, share in given.items():
+        if isinstance(share, bool) or not isinstance(share, int | float):
+            raise UsageError(
+                f"{item.nodeid}: marker flyteperf: tolerance {share!r} of {name}; "
+                "give a share such as 0.05 for 5 %"
+            )
+    return dict(given)
+
+
+def _shares(text: str | None) -> dict[str, float]:
+    """Tolerances as they are typed: `0.05`, or `handle_ns=0.05,duration_ns=0.1`."""
+    shares: dict[str, float] = {}
+    for part in [] if text is None else text.split(","):
+        name, _, share = part.rpartition("=")
+        try:
+            shares |= dict.fromkeys([name.strip()] if name else _TIMES, float(share))
+        except ValueError:
+            raise UsageError(
+                f"--flyteperf-tolerance: {part!r}; give a share such as 0.05, or shares by metric "
+                "such as handle_ns=0.05,duration_ns=0.1"
+            ) from None
+    return shares
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def _marked(item: pytest.Item, key: str, size: Size) -> int | None:

@@ -428,6 +428,16 @@ class Measures(Frozen, frozen=True):
     loopback_bytes: int | None = None
     """Bytes over the machine's loopback, on which all components of a local cluster talk; another
     program's too."""
+    canaries: dict[str, int] = {}
+    """Name of a canary (see `CANARIES`) to its figure beside this repeat; empty without any."""
+
+
+CANARIES: dict[str, str] = {
+    "cpu_ns": "CPU time of a fixed computation, before and after the repeat",
+    "api_write_ns": "time of an update of a small ConfigMap, before and after the repeat",
+    "other_cpu_ppm": "share of all CPU time that others than the cluster and Flyte used meanwhile",
+}
+"""What tells the machine's pace; a `ppm` is a millionth of the whole."""
 
 
 class Unit(StrEnum):

@@ -1,119 +1,26 @@
-"""What came out of a run: the stored result of a case, the summary and the documents."""
+"""What came out of a run: the summary, the documents, the run store, new baselines."""
 
 from __future__ import annotations
 
 import shlex
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from pytest_flyteperf import __version__
+from pytest_flyteperf import __version__, acceptance
 from pytest_flyteperf.errors import RecordingError
-from pytest_flyteperf.gate import (
-    Accepted,
-    Baseline,
-    BaselineStore,
-    CaseVerdict,
-    Policy,
-    Verdict,
-    as_baseline,
-    explain,
-    session,
-)
+from pytest_flyteperf.gate import Accepted, Baseline, BaselineStore, as_baseline, explain
 from pytest_flyteperf.gate.environment import key
-from pytest_flyteperf.model import (
-    Environment,
-    Frozen,
-    Measures,
-    Repeat,
-    RunPlan,
-    Severity,
-    Size,
-    Subject,
-)
-from pytest_flyteperf.report import causes, comparison, github, ownership, terminal
+from pytest_flyteperf.model import Size
+from pytest_flyteperf.report import causes, comparison, github, ownership, runs, terminal
 from pytest_flyteperf.report import results as documents
 from pytest_flyteperf.report.delta import delta
 from pytest_flyteperf.report.sections import Results
 from pytest_flyteperf.report.text import Style
+from pytest_flyteperf.result import CaseResult
 from pytest_flyteperf.settings import Settings, Update
-
-
-class Measured(Frozen, frozen=True):
-    """A repeat and its measures."""
-
-    repeat: Repeat
-    measures: Measures
-    block: int = 0
-    """Which block of its side it belongs to, where two Flytes were measured in turns."""
-
-
-def is_valid(measures: Measures) -> bool:
-    """Whether no audit check has thrown the repeat out."""
-    return all(finding.severity is not Severity.INVALID for finding in measures.findings)
-
-
-class CaseResult(Frozen, frozen=True):
-    """All that is known of a case after a run: `case.json`."""
-
-    case: str
-    size: Size
-    nodeid: str
-    plan: RunPlan
-    policy: Policy
-    subject: Subject
-    environment: Environment
-    folder: str
-    digest: str | None = None
-    """Digest of the registered workflow."""
-    warmups: tuple[Measured, ...] = ()
-    repeats: tuple[Measured, ...] = ()
-    verdict: CaseVerdict | None = None
-    base: CaseResult | None = None
-    """The other side, where two Flytes were measured in turns; then this is the head."""
-
-    def having(self, measured: Measured, *, digest: str | None) -> CaseResult:
-        """The result with one repeat more."""
-        field = "warmups" if measured.repeat.warmup else "repeats"
-        more = (*getattr(self, field), measured)
-        return msgspec.structs.replace(self, digest=digest, **{field: more})
-
-    @property
-    def samples(self) -> tuple[Measures, ...]:
-        """Measures of the repeats, warm-ups left out."""
-        return tuple(one.measures for one in self.repeats)
-
-    @property
-    def valid(self) -> tuple[Measures, ...]:
-        """Samples that no audit check has thrown out."""
-        return tuple(filter(is_valid, self.samples))
-
-    @property
-    def invalid(self) -> int:
-        """How many repeats an audit check has thrown out."""
-        return len(self.repeats) - len(self.valid)
-
-    @property
-    def blocks(self) -> tuple[tuple[Measures, ...], ...]:
-        """Samples by block, in the order of measuring."""
-        numbers = dict.fromkeys(one.block for one in self.repeats)
-        return tuple(
-            tuple(one.measures for one in self.repeats if one.block == number) for number in numbers
-        )
-
-
-def failed(result: CaseResult, reason: str) -> CaseVerdict:
-    """The verdict on a case whose test failed for another reason than its figures."""
-    return CaseVerdict(
-        case=result.case,
-        size=result.size,
-        verdict=Verdict.FAILED,
-        reason=reason,
-        repeats=len(result.repeats),
-    )
 
 
 def base_of(base: CaseResult) -> Baseline:
@@ -159,18 +66,6 @@ def _commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
         return f'flyteperf ab{given} "{result.nodeid}"{size.replace("flyteperf-", "")}', None
     again = f'pytest "{result.nodeid}" --flyteperf-baseline{size}'
     return again, f"{again} --flyteperf-update all"
-
-
-def load(path: Path) -> CaseResult:
-    """Read a `case.json`.
-
-    Raises:
-        RecordingError: it is absent or damaged.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=CaseResult)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise RecordingError(f"{path}: {error}; run the case again") from error
 
 
 def summary(
@@ -238,7 +133,7 @@ def write(
 ) -> Iterator[str]:
     """Write the results documents and, where asked, baselines; say where they are.
 
-    In a step of GitHub Actions its summary is written too.
+    The run is also appended to the run store, and told in the summary of a GitHub Actions step.
 
     Raises:
         OSError: the folder cannot be written.
@@ -255,9 +150,10 @@ def write(
         documents.write(folder / "base", "results", base)
         path, _ = documents.write(folder, "delta", delta(base, document))
         yield f"difference: {_shown(path, settings)} and .yaml; base/results.json is the other side"
+    runs.append(settings.out, _run(document, results, folder.name, settings))
     _summarize_step(results, environ)
     join = settings.update is Update.JOIN
-    fresh = _new_baselines(results, settings, store, recorded)
+    fresh = _new_baselines(results, settings, store)
     written = [store.put(baseline, join=join) for baseline in fresh]
     if settings.update is not Update.NONE:
         where = _shown(settings.baseline_dir / key(first.environment), settings)
@@ -274,6 +170,28 @@ def _document(results: Sequence[CaseResult], recorded: str) -> Results:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def unused(
+    results: Sequence[CaseResult],
+    planned: Iterable[str],
+    settings: Settings,
+    store: BaselineStore,
+) -> Iterator[str]:
+    """Lines for baselines of this environment that no case of a whole run has.
+
+    Raises:
+        BaselineError: a baseline cannot be read.
+    """
+    if not settings.baseline and settings.update is Update.NONE:
+        return
+    first = results[0]
+    ran: dict[tuple[str, Size], str | None] = {(name, first.size): None for name in planned}
+    ran |= {(result.case, result.size): result.digest for result in results}
+    for one in store.unused(first.environment, ran):
+        if one.size is first.size:
+            file = _shown(Path(one.file), settings)
+            yield f"unused baseline: {msgspec.structs.replace(one, file=file)}"
 
 
 def _summarize_step(results: Sequence[CaseResult], environ: Mapping[str, str]) -> None:
@@ -293,50 +211,46 @@ def _summarize_step(results: Sequence[CaseResult], environ: Mapping[str, str]) -
         file.write(text + "\n")
 
 
+def _run(
+    document: Results, results: Iterable[CaseResult], name: str, settings: Settings
+) -> runs.Run:
+    return runs.Run(
+        id=name,
+        recorded=document.recorded,
+        tool=document.tool,
+        commit=acceptance.commit(settings.root),
+        subject=document.subject,
+        environment=document.environment,
+        cases=tuple(
+            runs.CaseRun(
+                case=result.case,
+                size=result.size,
+                verdict=None if result.verdict is None else result.verdict.verdict,
+                samples=document.cases[documents.key(result.case, result.size)].samples,
+            )
+            for result in results
+            if result.repeats
+        ),
+    )
+
+
 def _new_baselines(
-    results: Iterable[CaseResult], settings: Settings, store: BaselineStore, recorded: str
+    results: Iterable[CaseResult], settings: Settings, store: BaselineStore
 ) -> Iterator[Baseline]:
     if settings.update is Update.NONE:
         return
+    accepted = Accepted(by="--flyteperf-update", reason=f"update {settings.update.value}")
     for result in results:
-        if result.verdict is None or not result.valid:
-            continue
-        if result.verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
+        if acceptance.refusal(result) is not None:
             continue
         if settings.update is Update.NEW and _has_own(result, store):
             continue
-        yield Baseline(
-            case=result.case,
-            size=result.size,
-            digest=result.digest,
-            recorded=recorded,
-            tool=__version__,
-            commit=_commit(settings.root),
-            accepted=Accepted(by="--flyteperf-update", reason=f"update {settings.update.value}"),
-            subject=result.subject,
-            environment=result.environment,
-            sessions=(session(recorded, result.valid),),
-        )
+        yield acceptance.baseline_of(result, accepted, acceptance.commit(settings.root))
 
 
 def _has_own(result: CaseResult, store: BaselineStore) -> bool:
     found = store.find(result.case, result.size, result.environment)
     return found is not None and key(found.environment) == key(result.environment)
-
-
-def _commit(folder: Path) -> str | None:
-    """Commit of the checkout in `folder`, None where there is none or git is missing."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 # the user's git
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return None
-    return done.stdout.strip() or None
 
 
 def _shown(path: Path, settings: Settings) -> str:

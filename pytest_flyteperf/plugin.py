@@ -7,7 +7,7 @@ cost anything stand where they are used.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     config.pluginmanager.register(fixtures, "flyteperf-fixtures")
     config.stash[fixtures.SETTINGS] = _settings(config)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember that some benchmarks will not run."""
+    run.leave_out(items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 _RUN: pytest.StashKey[str] = pytest.StashKey()
+_PART: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def is_benchmark(item: pytest.Item) -> bool:
     """Whether the test asks for the `flyteperf` fixture."""
     return "flyteperf" in getattr(item, "fixturenames", ())
+
+
+def leave_out(items: Sequence[pytest.Item]) -> None:
+    """Note that benchmarks of the project were not selected."""
+    for item in items:
+        if is_benchmark(item):
+            item.config.stash[_PART] = True
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Whether the run has every benchmark of its folders, so that a missing one is gone."""
+    return not config.stash.get(_PART, False) and all(Path(a).is_dir() for a in config.args)
 
 
 def results(reporter: pytest.TerminalReporter) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ import msgspec
 import pytest
 
 from pytest_flyteperf import benchmark, outcome
+from pytest_flyteperf import result as case_result
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Benchmark
 from pytest_flyteperf.errors import (
@@ -44,8 +46,8 @@ from pytest_flyteperf.gate import (
 )
 from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, RunPlan, Size
-from pytest_flyteperf.outcome import CaseResult, Measured
-from pytest_flyteperf.run import is_benchmark, run_id
+from pytest_flyteperf.result import CaseResult, Measured
+from pytest_flyteperf.run import is_benchmark, is_whole, run_id
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack, check_comparison
@@ -73,6 +75,7 @@ class Session:
         """The other Flyte, where two are measured in turns."""
         self._folder = settings.out / "runs" / run_id(config)
         self._store = BaselineStore(settings.baseline_dir)
+        self._planned: tuple[str, ...] = ()
 
     # --- before the first case ----------------------------------------------------------------
 
@@ -100,6 +103,7 @@ class Session:
                     f"{item.nodeid} and {cases[name]} are both case {name!r}; rename one"
                 )
             cases[name] = item.nodeid
+        self._planned = tuple(cases)
         what = f"Flyte {self._settings.flyte} on a {self._settings.cluster} cluster"
         size = f"size {self._settings.size}"
         if self._settings.base is not None:
@@ -250,6 +254,7 @@ class Session:
             subject=deployment.subject,
             environment=deployment.environment,
             folder=str(self._folder / name),
+            recorded=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
 
     def _baseline(self, result: CaseResult) -> Baseline | None:
@@ -300,7 +305,7 @@ class Session:
         if result is None:
             return
         if report.failed and result.verdict is None:
-            failed = outcome.failed(result, _first_line(report.longreprtext))
+            failed = case_result.failed(result, _first_line(report.longreprtext))
             result = msgspec.structs.replace(result, verdict=failed)
         vars(report)["flyteperf"] = str(self._save(result))
 
@@ -308,7 +313,7 @@ class Session:
 
     def summarize(self, paths: Sequence[str], reporter: pytest.TerminalReporter) -> None:
         """Print the table, write results and, where asked, baselines."""
-        results = [outcome.load(Path(path)) for path in paths]
+        results = [case_result.load(Path(path)) for path in paths]
         writer = reporter._tw  # noqa: SLF001 # only it knows width and colour
         lines = outcome.summary(
             results,
@@ -325,6 +330,9 @@ class Session:
                 results, self._settings, self._store, self._folder, os.environ
             ):
                 reporter.write_line(line)
+            if self._planned and is_whole(self._config):
+                for line in outcome.unused(results, self._planned, self._settings, self._store):
+                    reporter.write_line(line)
         except (FlyteperfError, OSError) as error:
             reporter.write_line(f"flyteperf: {error}", red=True)
             if reporter._session is not None:  # noqa: SLF001 # this late nothing else decides

@@ -57,6 +57,10 @@ class Settings:
     keep: bool
     wait_s: float
     out: Path
+    tolerance: str | None
+    gate: str | None
+    typed: frozenset[str]
+    """Fields that a flag or a variable set: they win over a marker, which wins over the ini."""
     root: Path
     """Folder that relative paths start from: pytest's rootdir, or the working folder."""
 
@@ -154,6 +158,20 @@ OPTIONS: tuple[Option, ...] = (
         default="none",
         help="write baselines from this run: of new cases, of all, or as a session more",
         choices=("none", "new", "all", "join"),
+    ),
+    Option(
+        name="tolerance",
+        kind=str,
+        default=None,
+        help="growth to accept: a share for all times, or shares by metric (handle_ns=0.05,...)",
+        metavar="SHARES",
+    ),
+    Option(
+        name="gate",
+        kind=str,
+        default=None,
+        help="metrics to gate, with commas between, in place of the default ones",
+        metavar="METRICS",
     ),
     Option(
         name="strict",
@@ -308,7 +326,10 @@ def resolve(
         raise UsageError(f"environment: {unknown[0]} is no setting; there are {known}")
     values = {o.key: _lookup(o, flags, environ, ini, root) for o in OPTIONS}
     values["update"] = Update(str(values["update"]))
-    settings = Settings(root=root, **values)  # type: ignore[arg-type] # OPTIONS name its fields
+    typed = frozenset(
+        o.key for o in OPTIONS if flags.get(o.name) is not None or environ.get(o.variable)
+    )
+    settings = Settings(root=root, typed=typed, **values)  # type: ignore[arg-type] # OPTIONS name its fields
     if settings.short and settings.full:
         raise UsageError("--flyteperf-short and --flyteperf-full exclude each other")
     _check_files(settings)

@@ -21,8 +21,8 @@ from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.execute import ABSENT, CaseRun, CaseSpec, run_case
 from pytest_flyteperf.execute.runner import Lifeline
 from pytest_flyteperf.model import Deployment, RunPlan
-from pytest_flyteperf.outcome import Measured, is_valid
 from pytest_flyteperf.progress import Progress
+from pytest_flyteperf.result import Measured, is_valid
 
 LEAST_BLOCKS = 4
 """Of a side, before the first look: fewer decide nothing at the gate's rate of false alarms."""

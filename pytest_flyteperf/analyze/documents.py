@@ -349,6 +349,13 @@ class ExecutionMetricsDocument(_Document, frozen=True, gc=False):
     span: MetricSpan = MetricSpan()
 
 
+class Canaries(_Document, frozen=True, gc=False):
+    """One look at the pace of machine and API server, as the recorder took it."""
+
+    cpu_ns: int
+    api_write_ns: int | None = None
+
+
 class RecordingDocument(_Document, frozen=True, gc=False):
     """recording.json: what the recorder knew. Recordings of others have fewer fields."""
 
@@ -363,6 +370,8 @@ class RecordingDocument(_Document, frozen=True, gc=False):
     """How much more the wall clock advanced than the monotonic one."""
     machine_before: MachineUse | None = None
     machine_after: MachineUse | None = None
+    canaries_before: Canaries | None = None
+    canaries_after: Canaries | None = None
     memory: dict[str, MemoryUse] = {}
     """Memory by component while the repeat ran."""
     absent: dict[str, str] = {}

@@ -17,7 +17,12 @@ from pytest_flyteperf.analyze.orchestration import Orchestration
 from pytest_flyteperf.analyze.ownership import attribute
 from pytest_flyteperf.analyze.pods import Pod, fold_pods
 from pytest_flyteperf.analyze.recording import Recording
-from pytest_flyteperf.analyze.resources import component_uses, loopback_bytes, pods_use
+from pytest_flyteperf.analyze.resources import (
+    canaries,
+    component_uses,
+    loopback_bytes,
+    pods_use,
+)
 from pytest_flyteperf.analyze.signals import read_samples, signals
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
@@ -106,6 +111,7 @@ def _analyze(recording: Recording) -> Measures:
         components=(*component_uses(recording.about), *_container_uses(recording)),
         pods_use=pods_use(pods or ()),
         loopback_bytes=loopback_bytes(recording.about),
+        canaries=canaries(recording.about),
     )
 
 

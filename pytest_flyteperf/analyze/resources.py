@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TICK_NS = 10_000_000
 """A clock tick of /proc: a hundredth of a second on every Linux that Flyte runs on."""
 LOOPBACK = "lo"
+MILLION = 1_000_000
 IDLE = frozenset({"idle", "iowait", "steal"})
 
 
@@ -96,3 +97,17 @@ def other_ticks(about: RecordingDocument) -> int:
     busy = sum(ticks for state, ticks in machine_ticks(about).items() if state not in IDLE)
     own = sum(use.cpu_ns for use in component_uses(about)) // TICK_NS
     return max(0, busy - own)
+
+
+def canaries(about: RecordingDocument) -> dict[str, int]:
+    """Figures of `model.CANARIES` that the recorder took; means of before and after."""
+    found: dict[str, int] = {}
+    looks = (about.canaries_before, about.canaries_after)
+    for name in ("cpu_ns", "api_write_ns"):
+        figures = [figure for look in looks if (figure := getattr(look, name, None)) is not None]
+        if len(figures) == len(looks):
+            found[name] = sum(figures) // len(looks)
+    whole = sum(machine_ticks(about).values())
+    if whole and about.machine_after is not None and about.machine_after.processes:
+        found["other_cpu_ppm"] = min(MILLION, other_ticks(about) * MILLION // whole)
+    return found

@@ -30,6 +30,7 @@ from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import FlyteperfError, RecordingError, UsageError
 from pytest_flyteperf.gate import CaseVerdict, Verdict
 from pytest_flyteperf.model import Frozen, Subject
+from pytest_flyteperf.result import CaseResult, load
 from pytest_flyteperf.stack import check_comparison
 
 DOCUMENTS = ("results", "delta", "base/results")
@@ -72,13 +73,13 @@ class _Watch:
     """A plugin of the run that keeps what came of it."""
 
     def __init__(self) -> None:
-        self.results: tuple[outcome.CaseResult, ...] = ()
+        self.results: tuple[CaseResult, ...] = ()
         self.trouble = False
         """Whether anything but a case and its figures failed."""
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Read the results that the reports name."""
-        self.results = tuple(outcome.load(Path(p)) for p in runs.results(terminalreporter))
+        self.results = tuple(load(Path(p)) for p in runs.results(terminalreporter))
         self.trouble = bool(terminalreporter.stats.get("error"))
 
 
@@ -136,7 +137,7 @@ def exit_code(
     return next((code for applies, code in answers if applies), ended)
 
 
-def _answer(code: int, results: Sequence[outcome.CaseResult]) -> Answer:
+def _answer(code: int, results: Sequence[CaseResult]) -> Answer:
     first = results[0] if results else None
     base = first.base if first is not None else None
     return Answer(

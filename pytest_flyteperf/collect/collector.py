@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from pytest_flyteperf import __version__
+from pytest_flyteperf.collect import canary
 from pytest_flyteperf.collect.admin import TERMINAL, Admin, AdminError, Harvest, phase_name, to_json
 from pytest_flyteperf.collect.folder import RecordingFolder, jsonl
 from pytest_flyteperf.collect.header import Outcome, Provenance, Submission, document
@@ -59,6 +60,7 @@ class Mark(NamedTuple):
     pages: Pages
     machine: MachineUse | None
     memory: MemoryWatch
+    canaries: canary.Canaries
     gaps: int
     """How often either watch had lost events by then."""
     unix_ns: int
@@ -162,6 +164,7 @@ class Collector:
         system come to rest.
         """
         pages = self._scraper.read()
+        canaries = canary.sing(self._api, self._deployment.namespace)
         pods, workflows = self._pods.position, self._workflows.position
         self._pods.drop(pods)
         self._workflows.drop(workflows)
@@ -177,6 +180,7 @@ class Collector:
             pages=pages,
             machine=look(self._deployment.pids),
             memory=MemoryWatch(self._deployment.pids),
+            canaries=canaries,
             gaps=self._gaps(),
             unix_ns=self._wall_ns(),
             monotonic_ns=self._monotonic_ns(),
@@ -226,6 +230,8 @@ class Collector:
             machine_after=machine,
             memory=memory,
             absent=mark.pages.absent | pages.absent | why,
+            canaries_before=mark.canaries,
+            canaries_after=canary.sing(self._api, self._deployment.namespace),
         )
         with RecordingFolder(folder) as out:
             out.harvest(harvest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pytest_flyteperf.collect.canary import Canaries
 from pytest_flyteperf.collect.machine import MachineUse, MemoryUse
 from pytest_flyteperf.model import Environment, Size, Subject
 
@@ -54,6 +55,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """By component; empty where nobody could look."""
     absent: dict[str, str]
     """Files, and components without a page of metrics, that are not there, and why."""
+    canaries_before: Canaries
+    canaries_after: Canaries
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

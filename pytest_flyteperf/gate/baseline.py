@@ -14,14 +14,14 @@ import msgspec
 
 from pytest_flyteperf.errors import BaselineError
 from pytest_flyteperf.gate import strict_yaml
-from pytest_flyteperf.model import METRICS, Environment, Frozen, Size, Subject
+from pytest_flyteperf.model import CANARIES, METRICS, Environment, Frozen, Size, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_flyteperf.model import Measures
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Of the file. A newer one is refused by name; an older one is migrated on reading."""
 
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -50,6 +50,8 @@ class Session(Frozen, frozen=True, forbid_unknown_fields=True):
     samples: dict[str, tuple[int | None, ...]]
     """Metric name to its value in each valid repeat, in the order they ran; None if unknown."""
 
+    canaries: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
+    """Name in `model.CANARIES` to its figure beside each valid repeat; empty where none sang."""
     operations: dict[str, MeanCost] = msgspec.field(default_factory=dict)
     """Kind of operation to its cost; empty where no trace was read."""
     parts: dict[str, int] = msgspec.field(default_factory=dict)
@@ -60,12 +62,13 @@ class Session(Frozen, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse samples that belong to different numbers of repeats."""
-        lengths = {len(values) for values in self.samples.values()}
+        columns = {**self.canaries, **self.samples}
+        lengths = {len(values) for values in columns.values()}
         if len(lengths) > 1:
             raise ValueError(f"session {self.id}: metrics have {sorted(lengths)} repeats")
         if lengths and max(lengths) > MAX_REPEATS:
             raise ValueError(f"session {self.id}: more than {MAX_REPEATS} repeats")
-        for name, values in self.samples.items():
+        for name, values in columns.items():
             if any(value is not None and value < 0 for value in values):
                 raise ValueError(f"session {self.id}: {name} is negative")
 
@@ -117,8 +120,6 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
     subject: Subject
     environment: Environment
     sessions: tuple[Session, ...]
-    canaries: dict[str, float] = msgspec.field(default_factory=dict)
-    """Reference figures of the machine, unit in the name, e.g. `api_write_ms`; shown, no key."""
     tolerances: dict[str, Tolerance] = msgspec.field(default_factory=dict)
     anchor: Anchor | None = None
     """None while this is the first one."""
@@ -193,7 +194,9 @@ def anchored(before: Baseline | None, accepted: Baseline) -> Baseline:
         first = Anchor(
             recorded=before.recorded,
             commit=before.commit,
-            sessions=tuple(Session(id=s.id, samples=s.samples) for s in before.sessions),
+            sessions=tuple(
+                Session(id=s.id, samples=s.samples, canaries=s.canaries) for s in before.sessions
+            ),
         )
     return msgspec.structs.replace(accepted, anchor=first)
 
@@ -211,9 +214,11 @@ def _alike(before: Baseline, now: Baseline) -> bool:
 def session(name: str, measures: Sequence[Measures]) -> Session:
     """Gather the samples of a session's valid repeats, without metrics that nothing shows."""
     names = [n for n in METRICS if any(m.metrics.get(n) is not None for m in measures)]
+    sung = [n for n in CANARIES if any(n in m.canaries for m in measures)]
     return Session(
         id=name,
         samples={n: tuple(m.metrics.get(n) for m in measures) for n in names},
+        canaries={n: tuple(m.canaries.get(n) for m in measures) for n in sung},
         operations=mean_costs(measures),
         parts=mean_parts(measures),
     )
@@ -292,7 +297,12 @@ def _sections(document: dict[str, Any], where: str) -> dict[Size, Baseline]:
     for size, section in sizes.items():
         if not isinstance(section, dict):
             raise BaselineError(f"{where}: sizes.{size} is no mapping; record it anew")
-        given = {**section, "case": document.get("case"), "size": size, "file": where}
+        given = {
+            **_migrated(section, document["schema"]),
+            "case": document.get("case"),
+            "size": size,
+            "file": where,
+        }
         try:
             read[Size(size)] = msgspec.convert(given, Baseline)
         except (msgspec.ValidationError, ValueError) as error:
@@ -303,12 +313,21 @@ def _sections(document: dict[str, Any], where: str) -> dict[Size, Baseline]:
     return read
 
 
+def _migrated(section: dict[str, Any], schema: int) -> dict[str, Any]:
+    """A section as the latest schema has it.
+
+    Schema 1 had a figure of each canary for a whole baseline, which nothing was compared with.
+    """
+    if schema > 1:
+        return section
+    return {name: value for name, value in section.items() if name != "canaries"}
+
+
 def _section(baseline: Baseline) -> dict[str, Any]:
     section: dict[str, Any] = msgspec.to_builtins(baseline)
     for name in ("case", "size", "file"):
         del section[name]
-    for name in ("canaries", "tolerances"):
-        section[name] = dict(sorted(section[name].items()))
+    section["tolerances"] = dict(sorted(section["tolerances"].items()))
     anchor = section.pop("anchor")
     section["sessions"] = _plain_sessions(section.pop("sessions"))
     if anchor is not None:
@@ -321,6 +340,7 @@ def _plain_sessions(sessions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     plain = []
     for session in sessions:
         one = {name: value for name, value in session.items() if value}
-        one["samples"] = {n: list(v) for n, v in sorted(session["samples"].items())}
+        for columns in {"samples", "canaries"} & set(one):
+            one[columns] = {n: list(v) for n, v in sorted(session[columns].items())}
         plain.append(one)
     return plain

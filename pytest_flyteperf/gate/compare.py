@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from pytest_flyteperf.gate import statistics
+from pytest_flyteperf.gate.pace import Adjusted, Pace
 from pytest_flyteperf.gate.policy import default_tolerance
 from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
 from pytest_flyteperf.gate.verdict import Kind, Verdict
@@ -28,6 +29,10 @@ MOST_REPEATS: Final = 1000
 """More than any budget."""
 
 
+TOLD: Final = 0.01
+"""Share laid to the machine's pace from which on it is told."""
+
+
 class Change(Frozen, frozen=True):
     """What became of a metric; growth is in its own unit, beside the baseline's median."""
 
@@ -42,6 +47,8 @@ class Change(Frozen, frozen=True):
     resolution: float
     finds: float
     verdict: Verdict
+    taken: float = 0.0
+    """Growth that was laid to the machine's pace and taken off the samples of now."""
 
     def share(self, growth: float) -> float | None:
         """Growth as a share of the baseline; None where that is 0 or growth unbounded."""
@@ -61,7 +68,9 @@ class Change(Frozen, frozen=True):
         }.get(self.verdict, "straddles")
         point, low, high = (self._shown(end, "+") for end in (self.point, self.low, self.high))
         limit = self._shown(self.tolerance, "")
-        return f"{point} [{low}, {high}] {relation} tolerance {limit} ({self.tolerance_from})"
+        told = self.taken and abs(self.taken) >= TOLD * self.middle
+        pace = f", {self._shown(self.taken, '+')} taken off for the machine's pace" if told else ""
+        return f"{point} [{low}, {high}] {relation} tolerance {limit} ({self.tolerance_from}){pace}"
 
     def _shown(self, growth: float, sign: str) -> str:
         """As per cent of the baseline; counts, and what grew from 0, in their own unit."""
@@ -89,6 +98,10 @@ class Sample(Frozen, frozen=True):
     asked_by: str
     sessions: int = 1
     """Of now: how many deployments its values come from."""
+    pace: Pace | None = None
+    """The canaries beside the values; None where they are not known beside each."""
+    elasticity: float = 1.0
+    """Share of the metric that follows the pace of the CPU."""
 
 
 def compare(sample: Sample, policy: Policy) -> Change:
@@ -97,12 +110,11 @@ def compare(sample: Sample, policy: Policy) -> Change:
     middle = statistics.median(pooled)
     logarithmic = sample.kind is Kind.MAGNITUDE and min(*pooled, *sample.now) > 0
     tails = policy.tails(len(sample.now))
-    pairs = Pairs(
-        [math.log(v) for v in pooled] if logarithmic else pooled,
-        [math.log(v) for v in sample.now] if logarithmic else sample.now,
-    )
+    before, now, taken, error = _scaled(sample, logarithmic=logarithmic)
+    pairs = Pairs([value for session in before for value in session], now)
     prior = policy.session_deviation * (1 if logarithmic else middle)
-    noise = _Noise(sample.before, sample.sessions, prior, logarithmic=logarithmic)
+    noise = _Noise(before, sample.sessions, prior)
+    between = math.hypot(noise.between, error)
     repeats = policy.budget or len(sample.now)
     resolution, finds = noise.resolution(repeats, policy)
 
@@ -116,9 +128,9 @@ def compare(sample: Sample, policy: Policy) -> Change:
         "resolution": growth(resolution),
     }
     source = max(limits, key=lambda name: limits[name])
-    ends = statistics.widened(pairs.shift(tails), noise.between, tails)
+    ends = statistics.widened(pairs.shift(tails), between, tails)
     mirrored = Tails(tails.high, tails.low)
-    back = statistics.widened(pairs.shift(mirrored), noise.between, mirrored)
+    back = statistics.widened(pairs.shift(mirrored), between, mirrored)
     verdict = _verdict(
         Shift(*(growth(end) for end in ends)),
         Shift(*(growth(end) for end in back)),
@@ -137,21 +149,28 @@ def compare(sample: Sample, policy: Policy) -> Change:
         resolution=growth(resolution),
         finds=growth(finds),
         verdict=verdict,
+        taken=growth(taken),
     )
+
+
+def _scaled(sample: Sample, *, logarithmic: bool) -> Adjusted:
+    """Both samples on the scale of comparison, at the baseline's pace where that is known."""
+    if not logarithmic:
+        before = tuple(tuple(map(float, session)) for session in sample.before)
+        return Adjusted(before, tuple(map(float, sample.now)), 0.0, 0.0)
+    before = tuple(tuple(map(math.log, session)) for session in sample.before)
+    now = tuple(map(math.log, sample.now))
+    if sample.pace is None or sample.metric.unit is not Unit.NS:
+        return Adjusted(before, now, 0.0, 0.0)
+    return sample.pace.adjust(before, now, sample.elasticity)
 
 
 class _Noise:
     """What the baseline's samples say about an unchanged system, on the scale of comparison."""
 
     def __init__(
-        self,
-        before: Sequence[Sequence[int]],
-        sessions_now: int,
-        prior: float,
-        *,
-        logarithmic: bool,
+        self, sessions: Sequence[Sequence[float]], sessions_now: int, prior: float
     ) -> None:
-        sessions = [[math.log(v) if logarithmic else float(v) for v in one] for one in before]
         self._pooled = [value for session in sessions for value in session]
         self._scale = statistics.scale(self._pooled)
         self.deviation = statistics.session_deviation(sessions, prior)
@@ -193,7 +212,7 @@ def too_few(sample: Sample, policy: Policy) -> str | None:
 
 
 class Sharpness(Frozen, frozen=True):
-    """What a baseline's samples allow to be told of a time or a size, by number of repeats."""
+    """What a baseline's samples allow to be told of a metric, by number of repeats."""
 
     resolution: float
     """Smallest estimated growth told from none by the repeats asked about, as a share."""
@@ -204,16 +223,29 @@ class Sharpness(Frozen, frozen=True):
 
 
 def sharpness(
-    before: Sequence[Sequence[int]], tolerance: float, repeats: int, policy: Policy
+    metric: Metric,
+    before: Sequence[Sequence[int]],
+    tolerance: float,
+    repeats: int,
+    policy: Policy,
 ) -> Sharpness | None:
-    """Tell how sharply a magnitude can be gated; None where a sample is not above zero."""
+    """Tell how sharply a metric can be gated.
+
+    None where that is no question: a sample is not above zero, or a count is the same in all.
+    """
     pooled = [value for session in before for value in session]
-    if not pooled or min(pooled) <= 0:
+    if not pooled or min(pooled) <= 0 or (metric.unit is Unit.COUNT and len(set(pooled)) == 1):
         return None
-    noise = _Noise(before, 1, policy.session_deviation, logarithmic=True)
+    unit = statistics.median(pooled) if metric.unit is Unit.COUNT else 1.0
+    scaled = [
+        [v / unit if metric.unit is Unit.COUNT else math.log(v) for v in session]
+        for session in before
+    ]
+    noise = _Noise(scaled, 1, policy.session_deviation)
 
     def resolved(count: int) -> float:
-        return math.expm1(min(noise.resolution(count, policy)[0], MOST_GROWTH))
+        shift = min(noise.resolution(count, policy)[0], MOST_GROWTH)
+        return shift if metric.unit is Unit.COUNT else math.expm1(shift)
 
     enough = (count for count in range(1, MOST_REPEATS + 1) if resolved(count) <= tolerance)
     return Sharpness(

@@ -14,6 +14,7 @@ from pytest_flyteperf.gate import environment as environments
 from pytest_flyteperf.gate import statistics
 from pytest_flyteperf.gate.baseline import known_values
 from pytest_flyteperf.gate.compare import Sample, compare, sharpness, too_few
+from pytest_flyteperf.gate.pace import Pace, pace
 from pytest_flyteperf.gate.policy import Policy
 from pytest_flyteperf.gate.verdict import (
     CaseVerdict,
@@ -24,12 +25,12 @@ from pytest_flyteperf.gate.verdict import (
     Summary,
     Verdict,
 )
-from pytest_flyteperf.model import METRICS, Frozen, Metric, Severity, Size, Unit
+from pytest_flyteperf.model import CANARIES, METRICS, Frozen, Metric, Severity, Size, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_flyteperf.gate.baseline import Baseline
+    from pytest_flyteperf.gate.baseline import Baseline, Session
     from pytest_flyteperf.model import Environment, Measures
 
 INVALID_SHARE: Final = 0.20
@@ -40,6 +41,9 @@ AGREEMENT: Final = 0.8
 
 BLUNT: Final = 0.5
 """Resolution beyond which holding a time means little: it is advice, unless it regressed."""
+
+WAITING: Final = frozenset({"waiting_ns", "held_ns", "backoff_ns"})
+WITH_WAITING: Final = frozenset({"duration_ns", "flyte_ns", "overhead_ns"})
 
 PRECEDENCE: Final = (
     Verdict.FAILED,
@@ -66,6 +70,8 @@ class _Comparison(Frozen, frozen=True):
     gated: bool
     sessions: int
     """Of now."""
+    pace: Pace | None
+    """Of the repeats of either side, where both know it."""
     incomparable: str | None
     """Why only exact counts, or nothing, may be compared."""
 
@@ -130,15 +136,17 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
 def check(policy: Policy, baseline: Baseline) -> None:
     """Refuse a policy that asks for a tolerance which its budget cannot decide.
 
+    Not in the short size, where times are advice and the summary says so.
+
     Raises:
         UsageError: with the number of repeats that would.
     """
+    if baseline.size is Size.SHORT:
+        return
     for name, tolerance in policy.tolerances.items():
         before = baseline.by_session(name)
         repeats = policy.budget or baseline.sessions[-1].repeats
-        if METRICS[name].unit is Unit.COUNT or not before:
-            continue
-        found = sharpness(before, tolerance, repeats, policy)
+        found = sharpness(METRICS[name], before, tolerance, repeats, policy)
         if found is None or found.resolution <= tolerance:
             continue
         remedy = (
@@ -216,6 +224,7 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
     """Verdicts of all metrics that either side shows, and the names of those that neither does."""
     verdicts, unknown = [], []
     anywhere, here = _obstacles(baseline, environment, digest)
+    beside = None if baseline is None else _pace(baseline.sessions, valid, policy)
     before_pods = () if baseline is None else baseline.values("pods")
     podless = not any((*before_pods, *_known(valid, "pods"))) and bool(before_pods)
     for metric in METRICS.values():
@@ -235,6 +244,7 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
             gated=policy.gates(metric, exact=kind is Kind.EXACT),
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
             sessions=sessions,
+            pace=beside,
         )
         verdicts.append(_metric(comparison, baseline, policy))
     return tuple(verdicts), tuple(unknown)
@@ -256,6 +266,36 @@ def _obstacles(
     reason = f"baseline of another environment ({listed}); record one with --flyteperf-update new"
     same = environments.same_identity(baseline.environment, environment)
     return (None if same else reason), reason
+
+
+def _pace(sessions: Sequence[Session], valid: Sequence[Measures], policy: Policy) -> Pace | None:
+    now = {name: tuple(m.canaries.get(name) for m in valid) for name in CANARIES}
+    return pace(
+        [session.canaries for session in sessions],
+        now,
+        [*(session.repeats for session in sessions), len(valid)],
+        policy.session_deviation,
+    )
+
+
+def _elasticity(sessions: Sequence[Session], metric: str) -> float:
+    """Share of a time that is work: what Flyte waits for a timer does not follow the CPU."""
+    if metric in WAITING:
+        return 0.0
+    if metric not in WITH_WAITING:
+        return 1.0
+    waiting, whole = (
+        [v for one in known_values(sessions, name) for v in one] for name in ("waiting_ns", metric)
+    )
+    if not waiting or not whole or not statistics.median(whole):
+        return 1.0
+    return max(0.0, 1 - statistics.median(waiting) / statistics.median(whole))
+
+
+def _everywhere(sessions: Sequence[Session], metric: str) -> bool:
+    return all(
+        metric in session.samples and None not in session.samples[metric] for session in sessions
+    )
 
 
 def _known(valid: Sequence[Measures], name: str) -> tuple[int, ...]:
@@ -317,8 +357,10 @@ def _drift(
     if baseline.anchor is None:
         return ()
     drifted = []
+    sessions = baseline.anchor.sessions
+    beside = _pace(sessions, valid, policy)
     for metric in metrics:
-        before = known_values(baseline.anchor.sessions, metric.metric)
+        before = known_values(sessions, metric.metric)
         now = _known(valid, metric.metric)
         held = metric.gated and metric.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}
         if not held or metric.kind is Kind.EXACT or not before or metric.ratio is None:
@@ -326,7 +368,14 @@ def _drift(
         known = METRICS[metric.metric]
         asked, source = _tolerance(known, baseline, policy)
         sample = Sample(
-            metric=known, kind=metric.kind, before=before, now=now, asked=asked, asked_by=source
+            metric=known,
+            kind=metric.kind,
+            before=before,
+            now=now,
+            asked=asked,
+            asked_by=source,
+            pace=beside if _everywhere(sessions, metric.metric) else None,
+            elasticity=_elasticity(sessions, metric.metric),
         )
         change = compare(sample, policy)
         ratio, low, high = (change.ratio(e) for e in (change.point, change.low, change.high))
@@ -386,10 +435,13 @@ def _statistical(
         asked=asked,
         asked_by=source,
         sessions=c.sessions,
+        pace=c.pace if _everywhere(baseline.sessions, c.metric.name) else None,
+        elasticity=_elasticity(baseline.sessions, c.metric.name),
     )
     change = compare(sample, policy)
     shown = structs.replace(
         plain,
+        pace=change.ratio(change.taken),
         ratio=change.ratio(change.point),
         low=change.ratio(change.low),
         high=change.ratio(change.high),

@@ -76,6 +76,11 @@ class MetricVerdict(Frozen, frozen=True):
     Smallest estimated growth that the repeats tell from none at the portfolio's rate of false
     alarms, as a share of the baseline; from the baseline's samples alone.
     """
+    pace: float | None = None
+    """
+    What the machine's pace alone made of now, as a multiple of the baseline: `ratio` and its
+    interval are without it. 1 where no canary sang, or none explains anything.
+    """
     finds: float | None = None
     """Growth that is found regressed in all but the accepted share of misses."""
 

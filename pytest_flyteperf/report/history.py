@@ -2,71 +2,112 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from pytest_flyteperf.gate.environment import key
 from pytest_flyteperf.gate.history import levels
 from pytest_flyteperf.gate.statistics import median
-from pytest_flyteperf.model import METRICS
+from pytest_flyteperf.model import METRICS, Frozen, Size
+from pytest_flyteperf.report.runs import Run, of_case
 from pytest_flyteperf.report.text import Style, escaped, figure, percent, shortened, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pytest_flyteperf.report.sections import Results
 
 PLAIN: Final = Style(colour=False)
 BAR: Final = 20
 SUBJECT: Final = 24
 
 
-class _Run(NamedTuple):
+class Point(Frozen, frozen=True):
+    """One run of the series."""
+
     recorded: str
-    subject: str
-    values: list[int]
+    flyte: str
+    digest: str
+    repeats: int
+    median: float
+    """In the metric's own unit."""
+    ratio: float | None
+    """Of this level's median to that of the level before, where a level begins; else None."""
 
 
-def lines(
-    case: str, metric: str, runs: Sequence[Results], *, style: Style = PLAIN
-) -> tuple[str, ...]:
-    """Return one line a run, oldest first, and a mark where the level changed.
+class Series(Frozen, frozen=True):
+    """The runs of one environment that measured a case, oldest first."""
+
+    case: str
+    size: Size
+    metric: str
+    environment: str | None
+    """Key of the environment, None without runs."""
+    points: tuple[Point, ...]
+    levels: int
+    elsewhere: int
+    """Runs of other environments, which are left out."""
+
+
+def series(case: str, size: Size, metric: str, runs: Sequence[Run]) -> Series:
+    """Gather a case's runs in the environment that measured it last.
 
     Args:
-        case: key of the case in the documents.
-        metric: a time or a size of `model.METRICS`.
-        runs: documents of one environment; those without the case are left out.
-        style: paints, or not.
+        case: its name.
+        size: as it ran.
+        metric: name in `model.METRICS`; repeats in which it is 0 or unknown are left out.
+        runs: oldest first.
     """
-    series = [
-        run for one in sorted(runs, key=lambda r: r.recorded) if (run := _run(one, case, metric))
+    sampled = [
+        (run, values)
+        for run, one in of_case(runs, case, size)
+        if (values := [v for v in one.samples.get(metric, ()) if v])
     ]
-    if not series:
-        return (f"{escaped(case)}: no run has {METRICS[metric].title}",)
-    found = levels([run.values for run in series])
-    changed = {level.first: level.ratio for level in found if level.ratio is not None}
-    medians = [median(run.values) for run in series]
-    most = max(medians)
+    here = key(sampled[-1][0].environment) if sampled else None
+    own = [(run, values) for run, values in sampled if key(run.environment) == here]
+    found = levels([values for _, values in own])
+    begun = {level.first: level.ratio for level in found}
+    return Series(
+        case=case,
+        size=size,
+        metric=metric,
+        environment=here,
+        points=tuple(
+            Point(
+                recorded=run.recorded,
+                flyte=run.subject.flyte,
+                digest=run.subject.digest,
+                repeats=len(values),
+                median=median(values),
+                ratio=begun.get(index),
+            )
+            for index, (run, values) in enumerate(own)
+        ),
+        levels=len(found),
+        elsewhere=len(sampled) - len(own),
+    )
+
+
+def lines(shown: Series, *, style: Style = PLAIN) -> tuple[str, ...]:
+    """Return one line a run, and a mark where the level changed."""
+    case, metric = escaped(shown.case), METRICS[shown.metric]
+    if not shown.points:
+        return (f"{case} ({shown.size}): no run has {metric.title}",)
+    most = max(point.median for point in shown.points)
     rows = []
-    for index, (run, middle) in enumerate(zip(series, medians, strict=True)):
-        subject = shortened(escaped(run.subject), SUBJECT)
-        mark = f"  <- {percent(changed[index])}" if index in changed else ""
-        bar = "#" * max(1, round(BAR * middle / most))
+    for point in shown.points:
+        flyte = shortened(escaped(f"{point.flyte} ({point.digest[:8]})"), SUBJECT)
+        bar = "#" * max(1, round(BAR * point.median / most))
         cells = (
-            run.recorded[:16].replace("T", " "),
-            subject + " " * (SUBJECT - width(subject)),
-            f"{len(run.values):>4}",
-            f"{figure(middle, METRICS[metric]):>11}",
+            point.recorded[:16].replace("T", " "),
+            flyte + " " * (SUBJECT - width(flyte)),
+            f"{point.repeats:>4}",
+            f"{figure(point.median, metric):>11}",
             bar + " " * (BAR - len(bar)),
         )
+        mark = "" if point.ratio is None else f"  <- {percent(point.ratio)}"
         rows.append(("  ".join(cells) + style(mark, "bold")).rstrip())
-    head = f"{escaped(case)}, {METRICS[metric].title}: {len(series)} runs, {len(found)} levels"
-    return (head, *rows)
-
-
-def _run(document: Results, case: str, metric: str) -> _Run | None:
-    section = document.cases.get(case)
-    if section is None:
-        return None
-    values = [v for v in section.samples.get(metric, ()) if v is not None and v > 0]
-    subject = document.subject
-    name = f"{subject.flyte} ({subject.digest[:8]})"
-    return _Run(document.recorded, name, values) if values else None
+    noun = "level" if shown.levels == 1 else "levels"
+    head = (
+        f"{case} ({shown.size}), {metric.title}, {shown.environment}: "
+        f"{len(shown.points)} runs, {shown.levels} {noun}"
+    )
+    left_out = f"{shown.elsewhere} runs of other environments are left out"
+    return (head, *rows, *([left_out] if shown.elsewhere else []))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import random
 
 from pytest_flyteperf.gate import Accepted, Baseline, Policy, Session
-from pytest_flyteperf.model import AdminKind, Environment, Machine, Measures, Size, Subject
+from pytest_flyteperf.model import (
+    CANARIES,
+    AdminKind,
+    Environment,
+    Machine,
+    Measures,
+    Size,
+    Subject,
+)
 
 MACHINE = Machine(
     engine_digest="e1",
@@ -31,7 +39,7 @@ POLICY = Policy(session_deviation=0.015)
 
 
 def accepted(sessions, **given):
-    """A baseline whose sessions are mappings of metric to values."""
+    """A baseline whose sessions are mappings of metric or canary to values."""
     fields = {
         "case": "chain",
         "size": Size.DEFAULT,
@@ -46,15 +54,20 @@ def accepted(sessions, **given):
     }
     return Baseline(
         sessions=tuple(
-            Session(id=f"s{i}", samples={m: tuple(v) for m, v in one.items()})
+            Session(
+                id=f"s{i}",
+                samples={m: tuple(v) for m, v in one.items() if m not in CANARIES},
+                canaries={m: tuple(v) for m, v in one.items() if m in CANARIES},
+            )
             for i, one in enumerate(sessions)
         ),
         **fields,
     )
 
 
-def repeats(findings=(), **metrics):
-    """Measures of as many repeats as the columns have values."""
+def repeats(findings=(), canaries=None, **metrics):
+    """Measures of as many repeats as the columns have values; canaries are columns too."""
+    canaries = canaries or {}
     rows = zip(*metrics.values(), strict=True)
     return [
         Measures(
@@ -62,6 +75,7 @@ def repeats(findings=(), **metrics):
             phase="SUCCEEDED",
             metrics=dict(zip(metrics, row, strict=True)),
             findings=tuple(findings),
+            canaries={name: values[i] for name, values in canaries.items()},
         )
         for i, row in enumerate(rows)
     ]

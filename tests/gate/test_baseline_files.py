@@ -27,11 +27,10 @@ from tests.gate.gate_examples import HERE, MACHINE, MS, RELEASE, accepted, noisy
 CHAIN = accepted(
     [{"pods": [5, 5, 5], "handle_ns": [500 * MS, 510 * MS, None]}],
     tolerances={"handle_ns": Tolerance(share=0.05, source="marker")},
-    canaries={"api_write_ms": 2.5},
 )
 
 TEXT = """\
-schema: 1
+schema: 2
 case: chain
 sizes:
   default:
@@ -63,8 +62,6 @@ sizes:
       kubelet_slots: 8
       python: null
       flytekit: null
-    canaries:
-      api_write_ms: 2.5
     tolerances:
       handle_ns:
         share: 0.05
@@ -107,13 +104,13 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
     [
         (
             "a newer schema",
-            "schema: 1",
+            "schema: 2",
             "schema: 4",
-            "f: schema 4 is newer than 1, the latest known here; upgrade pytest-flyteperf",
+            "f: schema 4 is newer than 2, the latest known here; upgrade pytest-flyteperf",
         ),
         (
             "a schema that is no number",
-            "schema: 1",
+            "schema: 2",
             "schema: true",
             "f: schema True is no version; restore the file, or record it anew",
         ),
@@ -127,19 +124,19 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
             "an alias",
             "[5, 5, 5]",
             "*a",
-            "f: line 43: aliases are not accepted; restore the file, or record it anew",
+            "f: line 41: aliases are not accepted; restore the file, or record it anew",
         ),
         (
             "an anchor",
             "[5, 5, 5]",
             "&a [5, 5, 5]",
-            "f: line 43: anchors are not accepted; restore the file, or record it anew",
+            "f: line 41: anchors are not accepted; restore the file, or record it anew",
         ),
         (
             "a tag",
             "[5, 5, 5]",
             "!!python/object/apply:os.system [5, 5, 5]",
-            "f: line 43: tags are not accepted; restore the file, or record it anew",
+            "f: line 41: tags are not accepted; restore the file, or record it anew",
         ),
         (
             "a merge conflict",
@@ -187,7 +184,7 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
             "a number as large as a file",
             "[5, 5, 5]",
             f"[5, {'9' * 5000}, 5]",
-            "f: line 43: a number of 5000 digits; restore the file, or record it anew",
+            "f: line 41: a number of 5000 digits; restore the file, or record it anew",
         ),
         (
             "an unknown field",
@@ -236,7 +233,7 @@ def test_any_baseline_reads_back_the_same(samples, reason, commit):
         ),
         (
             "two documents",
-            "schema: 1",
+            "schema: 2",
             "--- {}\n---\nschema: 1",
             "f: more than one document; restore the file, or record it anew",
         ),

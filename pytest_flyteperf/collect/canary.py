@@ -1,0 +1,67 @@
+"""Canaries: fixed pieces of work beside each repeat, that nothing in Flyte can make slower.
+
+How long they take says how fast the machine and its API server were just then. A machine shared
+with others, a virtual one above all, changes its pace by a tenth within minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from pytest_flyteperf.kubeapi import KubeApi, KubeError
+
+CPU_ROUNDS: Final = 240
+API_WRITES: Final = 5
+NAME: Final = "flyteperf-canary"
+_DOCUMENT: Final = json.dumps(
+    {f"node-{i}": {"phase": i, "message": "canary " * 8, "kids": [i, -i]} for i in range(150)}
+)
+
+
+class Canaries(msgspec.Struct, frozen=True):
+    """One look at the pace of machine and API server."""
+
+    cpu_ns: int
+    """CPU time of fixed work on one CPU: waiting for a CPU is no part of it."""
+    api_write_ns: int | None
+    """Mean of a few updates of a small ConfigMap; None where writing one is not allowed."""
+
+
+def sing(api: KubeApi, namespace: str) -> Canaries:
+    """Do the fixed work now; takes some forty milliseconds at rest."""
+    return Canaries(cpu_ns=_cpu_ns(), api_write_ns=_api_write_ns(api, namespace))
+
+
+def _cpu_ns() -> int:
+    started = time.thread_time_ns()
+    for _ in range(CPU_ROUNDS):
+        json.dumps(json.loads(_DOCUMENT))
+    return time.thread_time_ns() - started
+
+
+def _api_write_ns(api: KubeApi, namespace: str) -> int | None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    try:
+        if not _present(api, path):
+            api.request("POST", path, body={"metadata": {"name": NAME}})
+        started = time.monotonic_ns()
+        for number in range(API_WRITES):
+            api.patch(f"{path}/{NAME}", {"data": {"sung": f"{started} {number}"}})
+        return (time.monotonic_ns() - started) // API_WRITES
+    except KubeError:
+        return None
+
+
+def _present(api: KubeApi, path: str) -> bool:
+    try:
+        api.request("GET", f"{path}/{NAME}")
+    except KubeError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+    return True

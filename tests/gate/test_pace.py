@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_flyteperf import gate
+from pytest_flyteperf.gate import Verdict
+from pytest_flyteperf.gate.pace import Pace, inverted, pace
+from pytest_flyteperf.model import Size
+from tests.gate.gate_examples import HERE, MS, accepted, repeats
+
+
+def session(source, *, count=20, speed=0.1, effect=1.0, follows=1.0):
+    """A session whose machine has a pace of its own that wanders; working time follows it."""
+    pace_of_session = source.gauss(0, speed)
+    rows = []
+    for _ in range(count):
+        logarithm = pace_of_session + source.gauss(0, 0.06)
+        canary = round(45 * MS * math.exp(logarithm + source.gauss(0, 0.01)))
+        time = 500 * MS * effect * math.exp(follows * logarithm + source.gauss(0, 0.03))
+        rows.append((round(time), canary))
+    times, canaries = zip(*rows, strict=True)
+    return {"handle_ns": times, "cpu_ns": canaries}
+
+
+def judged(source, *, canaries=True, sessions=4, **head):
+    before = [session(source) for _ in range(sessions)]
+    now = session(source, **head)
+    if not canaries:
+        before = [{"handle_ns": one["handle_ns"]} for one in before]
+        now.pop("cpu_ns")
+    measures = repeats(
+        handle_ns=now["handle_ns"],
+        canaries={name: values for name, values in now.items() if name != "handle_ns"},
+    )
+    verdict = gate.judge("c", Size.DEFAULT, measures, accepted(before), HERE)
+    return next(m for m in verdict.metrics if m.metric == "handle_ns")
+
+
+def test_a_slow_hour_of_the_machine_is_no_regression_and_is_told():
+    source = random.Random(1)  # noqa: S311
+    before = [session(source, speed=0) for _ in range(4)]
+    now = session(source, speed=0)
+    slowed = {name: [round(1.3 * v) for v in values] for name, values in now.items()}
+    measures = repeats(handle_ns=slowed["handle_ns"], canaries={"cpu_ns": slowed["cpu_ns"]})
+
+    [metric] = gate.judge("c", Size.DEFAULT, measures, accepted(before), HERE).metrics
+
+    assert metric.verdict is not Verdict.REGRESSED
+    assert metric.ratio == pytest.approx(1, abs=0.03)
+    assert metric.pace == pytest.approx(1.3, abs=0.05)
+    assert metric.reason.endswith("% taken off for the machine's pace")
+
+
+def test_a_slower_flyte_on_a_machine_as_fast_regresses():
+    source = random.Random(2)  # noqa: S311
+    found = [judged(source, effect=1.2).verdict for _ in range(40)]
+
+    assert found.count(Verdict.REGRESSED) >= 38
+
+
+def test_paces_that_differ_by_a_tenth_hide_and_feign_nothing():
+    source = random.Random(3)  # noqa: S311
+    told = [judged(source) for _ in range(100)]
+    blind = [judged(source, canaries=False) for _ in range(100)]
+
+    assert not [m for m in told if m.verdict is Verdict.REGRESSED]
+    assert sum(m.verdict is Verdict.PASS for m in told) >= 95
+    spread = np.std([math.log(m.ratio) for m in told])
+    assert spread < np.std([math.log(m.ratio) for m in blind]) / 3
+
+
+def test_time_that_waits_for_timers_does_not_follow_the_pace():
+    source = random.Random(4)  # noqa: S311
+    made = [session(source, speed=0.0, follows=0) for _ in range(3)]
+    waiting = [[round(0.98 * v) for v in one["handle_ns"]] for one in made]
+    columns = [
+        {"duration_ns": one["handle_ns"], "waiting_ns": wait, "cpu_ns": one["cpu_ns"]}
+        for one, wait in zip(made, waiting, strict=True)
+    ]
+    slow = [round(1.3 * v) for v in columns[2].pop("cpu_ns")]
+    measures = repeats(**columns[2], canaries={"cpu_ns": slow})
+
+    verdict = gate.judge("c", Size.DEFAULT, measures, accepted(columns[:2]), HERE)
+
+    duration = next(m for m in verdict.metrics if m.metric == "duration_ns")
+    assert duration.ratio == pytest.approx(1, abs=0.02)
+
+
+def test_sessions_tell_how_far_a_time_follows_the_pace():
+    paces = (-0.2, -0.1, 0.0, 0.1, 0.2)
+    rows = [((pace,),) * 4 for pace in paces]
+    values = [[0.5 * pace] * 4 for pace in paces]
+
+    learnt = Pace(["cpu_ns"], rows, ((0.3,),) * 4, 0.01).adjust(values, [0.15] * 4, 1.0)
+
+    assert learnt.now[0] == pytest.approx(0, abs=0.01)
+    assert learnt.error < 0.02
+
+
+def test_slopes_within_sessions_are_those_of_least_squares():
+    source = np.random.default_rng(5)
+    x = source.normal(size=(60, 2))
+    y = x @ [0.8, 0.5] + source.normal(scale=0.1, size=60)
+    groups = [slice(0, 20), slice(20, 40), slice(40, 60)]
+    centred = [np.concatenate([v[g] - v[g].mean(axis=0) for g in groups]) for v in (x, y)]
+    expected, *_ = np.linalg.lstsq(*centred)
+    rows = [tuple(map(tuple, x[g])) for g in groups]
+
+    slopes = Pace(["cpu_ns", "api_write_ns"], rows[:2], rows[2], 0.02)._slopes(list(centred[1]))
+
+    assert slopes == pytest.approx(expected)
+
+
+def test_a_canary_that_explains_nothing_within_sessions_has_no_slope():
+    source = random.Random(6)  # noqa: S311
+    rows = [tuple((source.gauss(0, 1),) for _ in range(20)) for _ in range(3)]
+    values = [source.gauss(0, 0.1) for _ in range(60)]
+
+    assert Pace(["other_cpu_ppm"], rows[:2], rows[2], 0.02)._slopes(values) == [0]
+
+
+def test_the_farther_the_pace_moved_the_larger_the_error():
+    rows = ((0.0,),) * 20
+
+    def error(by):
+        moved = ((by,),) * 20
+        return Pace(["cpu_ns"], [rows], moved, 0.02).adjust([[0] * 20], [by] * 20, 1.0).error
+
+    assert error(0.2) == pytest.approx(0.25 * 0.2)
+    assert error(0.1) == pytest.approx(0.25 * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([{}], {"cpu_ns": (1, 2)}),
+        ([{"cpu_ns": (1, 2, 3)}], {}),
+        ([{"cpu_ns": (1, None, 3)}], {"cpu_ns": (1, 2)}),
+        ([{"cpu_ns": (1, 2)}], {"cpu_ns": (1, 2)}),
+    ],
+)
+def test_a_canary_that_is_unknown_somewhere_is_not_used(before, now):
+    assert pace(before, now, [3, 2], 0.02) is None
+
+
+def test_two_canaries_that_sing_the_same_are_one():
+    rows = tuple((float(i), 2.0 * i) for i in range(20))
+    values = [0.5 * i + 0.01 * (-1) ** i for i in range(20)]
+
+    made = Pace(["other_cpu_ppm", "api_write_ns"], [rows], rows, 0.02)
+
+    assert np.std(made.adjust([values], values, 1.0).now) == pytest.approx(0.01, rel=0.1)
+
+
+def test_few_repeats_have_no_slope():
+    rows = ((1.0,), (2.0,), (3.0,))
+    made = Pace(["other_cpu_ppm"], [rows], rows, 0.02)
+
+    assert made.adjust([[1, 2, 3]], [1, 2, 3], 1.0).now == (1, 2, 3)
+
+
+@given(st.lists(st.lists(st.floats(-10, 10), min_size=3, max_size=3), min_size=5, max_size=9))
+def test_an_inverse_undoes_its_matrix(rows):
+    x = np.array(rows)
+    matrix = x.T @ x + np.eye(3)
+
+    assert np.array(inverted(matrix.tolist())) @ matrix == pytest.approx(np.eye(3), abs=1e-6)
+
+
+def test_a_singular_matrix_has_no_inverse():
+    assert inverted([[1.0, 2.0], [2.0, 4.0]]) is None
