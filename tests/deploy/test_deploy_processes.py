@@ -59,7 +59,7 @@ class ControlDouble:
 
 @pytest.fixture
 def control(monkeypatch):
-    monkeypatch.setattr(processes, "_await_crd", lambda *_: None)
+    monkeypatch.setattr(processes, "await_definition", lambda *_: None)
     monkeypatch.setattr(processes, "_clear", lambda *_: None)
     return ControlDouble()
 
@@ -259,7 +259,7 @@ class TestFailing:
         def interrupted(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(processes, "_await_crd", interrupted)
+        monkeypatch.setattr(processes, "await_definition", interrupted)
 
         with pytest.raises(KeyboardInterrupt):
             processes.deploy(cluster, control, processes.plan(engine()))

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.usefixtures("kubelet")
 
 STARTED = "flyteperf.dev/started-ns"
 FINISHED = "flyteperf.dev/finished-ns"
+USE = "flyteperf.dev/use"
 
 
 def terminated(pod, place=0):
@@ -44,7 +45,7 @@ def test_stamps_travel_with_the_phase_they_belong_to(api):
 
     stamps = [pod["metadata"].get("annotations", {}) for _, pod in api.history("p")]
 
-    assert [set(s) for s in stamps] == [set(), set(), {STARTED}, {STARTED, FINISHED}]
+    assert [set(s) for s in stamps] == [set(), set(), {STARTED}, {STARTED, FINISHED, USE}]
     assert int(stamps[2][STARTED]) < int(stamps[3][FINISHED])
     assert stamps[2][STARTED] == stamps[3][STARTED]
 
