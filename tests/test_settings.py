@@ -83,8 +83,10 @@ class TestPrecedence:
             {"base": "v1.16.8", "baseline": True},
             {},
             {},
-            "--flyteperf-base: both sides are measured, no baseline is read or written; leave "
-            "--flyteperf-baseline and --flyteperf-update out",
+            (
+                "--flyteperf-base: both sides are measured, no baseline is read or written; leave "
+                "--flyteperf-baseline and --flyteperf-update out"
+            ),
         ),
         (
             {"base": "v1.16.8", "repeats": 4},
