@@ -357,6 +357,25 @@ class PodsUse(Frozen, frozen=True):
     written_bytes: int
 
 
+class FlytekitShare(Frozen, frozen=True):
+    """Where the time of containers that ran flytekit went, added up over them.
+
+    The stages follow one another and add up to the containers' lives, which ownership calls `user`.
+    """
+
+    containers: int
+    start_ns: int
+    """Fork or interpreter, and flytekit up to the loading of the task."""
+    load_ns: int
+    """Import of the user's modules."""
+    inputs_ns: int
+    """Download and conversion of inputs."""
+    user_code_ns: int
+    outputs_ns: int
+    """Conversion and upload of outputs, or of the error."""
+    exit_ns: int
+
+
 class Revision(Frozen, frozen=True, gc=False):
     """One revision of a FlyteWorkflow object, JSON without managedFields."""
 
@@ -425,6 +444,8 @@ class Measures(Frozen, frozen=True):
     """Empty where the recorder could not look at the processes."""
     pods_use: PodsUse | None = None
     """None where no pod told what it used."""
+    flytekit: FlytekitShare | None = None
+    """None where no container told flytekit's timers."""
     loopback_bytes: int | None = None
     """Bytes over the machine's loopback, on which all components of a local cluster talk; another
     program's too."""

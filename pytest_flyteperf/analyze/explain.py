@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_flyteperf.model import Measures, Owned, Ownership, PathStep
+    from pytest_flyteperf.model import FlytekitShare, Measures, Owned, Ownership, PathStep
 
 SHOWN_PERCENT = 1
 """Owners of less than this share of a stretch are left out of its line."""
@@ -34,8 +34,23 @@ def explain(measures: Measures) -> Iterator[str]:
     for step in ownership.path:
         inside = f"{step.execution}/" if step.execution != measures.execution else ""
         yield _line(step, inside, depths.get((step.execution, step.node or ""), 0))
+    if measures.flytekit is not None:
+        yield _stages(measures.flytekit)
     for finding in measures.findings:
         yield f"{finding.severity.value}: {printable(f'{finding.check}: {finding.evidence}')}"
+
+
+def _stages(share: FlytekitShare) -> str:
+    stages = {
+        "start": share.start_ns,
+        "load": share.load_ns,
+        "inputs": share.inputs_ns,
+        "user's code": share.user_code_ns,
+        "outputs": share.outputs_ns,
+        "exit": share.exit_ns,
+    }
+    told = ", ".join(f"{name} {_seconds(spent_ns)}" for name, spent_ns in stages.items())
+    return f"inside {share.containers} containers: {told}"
 
 
 def _depths(ownership: Ownership) -> dict[tuple[str, str], int]:

@@ -11,6 +11,7 @@ from pytest_flyteperf.analyze import audit, intervals, served, spans
 from pytest_flyteperf.analyze.cadvisor import container_uses
 from pytest_flyteperf.analyze.crd import first_seen
 from pytest_flyteperf.analyze.evidence import Watch
+from pytest_flyteperf.analyze.flytekit import flytekit_share
 from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, WORKING, Owner
 from pytest_flyteperf.analyze.nodes import Run
 from pytest_flyteperf.analyze.orchestration import Orchestration
@@ -110,6 +111,7 @@ def _analyze(recording: Recording) -> Measures:
         trace_source=recording.trace_source,
         components=(*component_uses(recording.about), *_container_uses(recording)),
         pods_use=pods_use(pods or ()),
+        flytekit=flytekit_share(recording.task_steps() or (), pods or ()),
         loopback_bytes=loopback_bytes(recording.about),
         canaries=canaries(recording.about),
     )
