@@ -11,6 +11,7 @@ from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, Container, Facts
 from pytest_flyteperf.analyze.nodes import FAILED, IN_PROCESS, PODS, Attempt, Kind, Node, Run
 from pytest_flyteperf.analyze.path import Part
 from pytest_flyteperf.analyze.pods import Instant, Pod
+from pytest_flyteperf.analyze.stamps import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,6 +149,10 @@ def _attempt(  # noqa: PLR0913, PLR0917 -- two lists to fill
     containers: list[Container],
     layers: list[Layer],
 ) -> None:
+    if any(pod.found for pod in pods):
+        for pod in pods:
+            _found(pod, _detail(node, attempt, pod), until, containers, layers)
+        return
     for pod in pods:
         _pod(pod, _detail(node, attempt, pod), until, containers, layers)
     if pods:
@@ -203,6 +208,27 @@ def _pod(
         Layer(finished.low, max(end, finished.low), Owner.KUBERNETES, "reporting"),
     )
     containers.append(Container(started, finished, detail))
+
+
+def _found(
+    pod: Pod,
+    detail: str,
+    until: int | None,
+    containers: list[Container],
+    layers: list[Layer],
+) -> None:
+    """A pod that was only found later: of what lies around its container only its stamps tell."""
+    if pod.started is None or pod.finished is None:
+        layers.append(Layer(pod.created_ns, until or pod.created_ns, Owner.UNKNOWN, "pod"))
+        return
+    created = min(pod.created_ns + SECOND_NS, pod.started.low)
+    ended = pod.finished.high if until is None else max(until, pod.finished.low)
+    layers += (
+        Layer(pod.created_ns, created, Owner.UNKNOWN, "pod's creation"),
+        Layer(created, pod.started.high, Owner.KUBERNETES, "starting"),
+        Layer(pod.finished.low, ended, Owner.UNKNOWN, "pod's report"),
+    )
+    containers.append(Container(pod.started, pod.finished, detail))
 
 
 def _quota(attempt: Attempt, created: int) -> list[Layer]:

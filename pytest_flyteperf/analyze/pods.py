@@ -76,6 +76,8 @@ class Pod(NamedTuple):
     phase: str
     precise: bool
     """Both stamps are the kubelet's nanoseconds."""
+    found: bool
+    """It was only found later: nobody received its changes."""
     use: PodUse | None
     """What the kubelet counted when its processes were reaped; None where it does not."""
 
@@ -88,6 +90,7 @@ class _Life:
         "created",
         "deleted",
         "finished",
+        "found",
         "last",
         "last_received",
         "running",
@@ -101,6 +104,7 @@ class _Life:
         self.running: int | None = None
         self.terminated: int | None = None
         self.deleted: int | None = None
+        self.found = False
         self.finished: PodDocument | None = None
         self.last: PodDocument | None = None
 
@@ -126,6 +130,7 @@ class _Life:
     def find(self, pod: PodDocument) -> None:
         """Take a pod as it was found later: nobody received its changes, its stamps are all."""
         if self.last is None:
+            self.found = True
             self.last = pod
 
 
@@ -211,6 +216,7 @@ def _pod(life: _Life, pod: PodDocument) -> Pod:
         exit_code=terminated.exit_code if terminated else None,
         phase=pod.status.phase,
         precise=STARTED_NS in annotations and FINISHED_NS in annotations,
+        found=life.found,
         use=_use(annotations),
     )
 

@@ -24,6 +24,7 @@ def pod(name="p", finished=100, *, precise=True):
         exit_code=0,
         phase="Succeeded",
         precise=precise,
+        found=False,
         use=None,
     )
 

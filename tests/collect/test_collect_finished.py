@@ -138,6 +138,7 @@ class TestRecord:
             (seen,) = [o for o in owners(known, node) if o.owner == "user"]
             (found,) = [o for o in owners(told, node) if o.owner == "user"]
             assert found.low_ns <= seen.point_ns <= found.high_ns
+            assert not {"reporting", "batching tick"} & {o.detail for o in owners(told, node)}
         assert about["absent"]["flyteworkflows.jsonl"] == f"Kubernetes has none of {name} any more"
 
     def test_of_a_running_execution_is_refused(self, admin, tmp_path):
