@@ -9,6 +9,7 @@ def test_chain(flyteperf):
     """Tasks one after another: the hand-over from a finished pod to the next one."""
     length = flyteperf.sized(short=3, default=10, full=25)
     assert flyteperf(chain_of(length), a=0) == length
+    assert flyteperf.shape.pods == flyteperf.shape.nodes["task"] == length
 
 
 @pytest.mark.flyteperf(warmups=1, repeats={"short": 4, "default": 20, "full": 60})
@@ -20,6 +21,8 @@ def test_cached_chain(flyteperf):
     length = flyteperf.sized(short=5, default=10, full=50)
     start = flyteperf.fresh_number
     assert flyteperf(cached_chain_of(length), a=start) == start + length
+    assert flyteperf.shape.cache == {"hit": length}
+    assert flyteperf.shape.pods == 0
 
 
 @pytest.mark.flyteperf(
@@ -30,3 +33,5 @@ def test_echo_chain(flyteperf):
     """Nodes without pods, one after another: FlytePropeller's own cost of a node."""
     length = flyteperf.sized(short=10, default=50, full=250)
     assert flyteperf(echo_chain_of(length), a=7) == 7
+    assert flyteperf.shape.nodes["task"] == length
+    assert flyteperf.shape.pods == 0

@@ -4,3 +4,4 @@ from workflows.short_task import short_task
 def test_short_task(flyteperf):
     """One short task: the least that Flyte adds to a pod, from submission to success."""
     assert flyteperf(short_task, a=0) == 1
+    assert flyteperf.shape.pods == flyteperf.shape.nodes["task"] == 1

@@ -417,6 +417,31 @@ class StateMeasures(Frozen, frozen=True):
     """Every revision in order."""
 
 
+class Shape(Frozen, frozen=True):
+    """What an execution consisted of, with the executions that its launch plan nodes started.
+
+    Equal in every repeat of a case: one of another shape measured something else.
+    """
+
+    phase: str
+    """Final phase of the execution itself, e.g. `SUCCEEDED`."""
+    executions: int
+    """1, and one for each execution that a launch plan node started, at any depth."""
+    nodes: dict[str, int]
+    """Kind of node, e.g. `task` or `launch plan`, to how many there were."""
+    ends: dict[str, int]
+    """Final phase of a node, e.g. `SUCCEEDED`, to how many nodes ended in it."""
+    attempts: int
+    """Attempts of tasks, and of the sub-tasks of array nodes."""
+    subtasks: int
+    """Sub-tasks of array nodes, each once."""
+    cache: dict[str, int]
+    """Cache status of a node, e.g. `hit` or `populated`, to how many had it; the nodes and array
+    nodes of tasks without a cache are in none."""
+    pods: int | None
+    """None where pods were not watched."""
+
+
 class Measures(Frozen, frozen=True):
     """What analysis computes from one recording."""
 
@@ -451,6 +476,8 @@ class Measures(Frozen, frozen=True):
     program's too."""
     canaries: dict[str, int] = {}
     """Name of a canary (see `CANARIES`) to its figure beside this repeat; empty without any."""
+    shape: Shape | None = None
+    """None in measures of releases that did not compute it."""
 
 
 CANARIES: dict[str, str] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import msgspec
 
-from pytest_flyteperf.errors import RecordingError
+from pytest_flyteperf.analyze.slopes import growth
+from pytest_flyteperf.errors import ExecutionError, RecordingError
 from pytest_flyteperf.gate import CaseVerdict, Policy, Verdict
 from pytest_flyteperf.model import (
     Environment,
@@ -15,6 +17,7 @@ from pytest_flyteperf.model import (
     Repeat,
     RunPlan,
     Severity,
+    Shape,
     Size,
     Subject,
 )
@@ -27,6 +30,8 @@ class Measured(Frozen, frozen=True):
     measures: Measures
     block: int = 0
     """Which block of its side it belongs to, where two Flytes were measured in turns."""
+    units: int | None = None
+    """Size within a sweep; None outside one."""
 
 
 def is_valid(measures: Measures) -> bool:
@@ -63,18 +68,41 @@ class CaseResult(Frozen, frozen=True):
 
     @property
     def samples(self) -> tuple[Measures, ...]:
-        """Measures of the repeats, warm-ups left out."""
-        return tuple(one.measures for one in self.repeats)
+        """Measures of the repeats, warm-ups left out; in a sweep, how each repeat of it grew."""
+        sizes = {one.units for one in self.repeats}
+        if None in sizes:
+            return tuple(one.measures for one in self.repeats)
+        sweeps: dict[int, list[tuple[int, Measures]]] = {}
+        for one in self.repeats:
+            sweeps.setdefault(one.repeat.index, []).append((one.units or 0, one.measures))
+        return tuple(growth(points) for points in sweeps.values() if len(points) == len(sizes))
 
     @property
     def valid(self) -> tuple[Measures, ...]:
         """Samples that no audit check has thrown out."""
         return tuple(filter(is_valid, self.samples))
 
+    def shape(self) -> Shape | None:
+        """What the valid repeats consisted of, or an invalid one if all are; None before the first.
+
+        In a sweep, those of the size that ran last.
+
+        Raises:
+            ExecutionError: two of them differ, so they did not measure the same.
+        """
+        alike = [one.measures for one in self.repeats if one.units == self.repeats[-1].units]
+        valid = [one.shape for one in alike if is_valid(one)]
+        for other in valid[1:]:
+            if valid[0] is not None and other is not None and other != valid[0]:
+                raise ExecutionError(
+                    f"{self.case}: repeats differ in shape: {_difference(valid[0], other)}"
+                )
+        return next(iter(valid or [one.shape for one in alike]), None)
+
     @property
     def invalid(self) -> int:
-        """How many repeats an audit check has thrown out."""
-        return len(self.repeats) - len(self.valid)
+        """How many samples an audit check has thrown out."""
+        return len(self.samples) - len(self.valid)
 
     @property
     def blocks(self) -> tuple[tuple[Measures, ...], ...]:
@@ -83,6 +111,23 @@ class CaseResult(Frozen, frozen=True):
         return tuple(
             tuple(one.measures for one in self.repeats if one.block == number) for number in numbers
         )
+
+
+def joined(earlier: str | None, digest: str | None) -> str | None:
+    """Digest of a case that runs a workflow after others, as a sweep does."""
+    if earlier is None or digest is None:
+        return digest
+    return hashlib.sha256(f"{earlier} {digest}".encode()).hexdigest()[: len(digest)]
+
+
+def _difference(first: Shape, other: Shape) -> str:
+    """What an execution of another shape had, and an earlier one had not, in words."""
+    pairs = zip(*(msgspec.structs.asdict(shape).items() for shape in (first, other)), strict=True)
+    return ", ".join(
+        f"{name} {after!r}, earlier {before!r}"
+        for (name, before), (_, after) in pairs
+        if before != after
+    )
 
 
 def failed(result: CaseResult, reason: str) -> CaseVerdict:

@@ -12,11 +12,11 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -24,7 +24,7 @@ import pytest
 from pytest_flyteperf import benchmark, outcome
 from pytest_flyteperf import result as case_result
 from pytest_flyteperf.analyze import analyze_recording
-from pytest_flyteperf.benchmark import Benchmark
+from pytest_flyteperf.benchmark import Benchmark, Call, Finished
 from pytest_flyteperf.errors import (
     ClusterError,
     ExecutionError,
@@ -138,9 +138,9 @@ class Session:
     def benchmark(self, item: pytest.Item, deployment: Deployment) -> Benchmark:
         """What the test of a case calls."""
 
-        def execute(workflow: Any, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        def execute(call: Call) -> Finished:
             with self._explained(item):
-                return self._run(item, deployment, workflow, inputs)
+                return self._run(item, deployment, call)
 
         return Benchmark(
             benchmark.case_name(item),
@@ -149,40 +149,46 @@ class Session:
             execute,
         )
 
-    def _run(
-        self,
-        item: pytest.Item,
-        deployment: Deployment,
-        workflow: Any,  # noqa: ANN401 # flytekit's own
-        inputs: Mapping[str, Any],
-    ) -> object:
-        name = benchmark.case_name(item)
-        size = Size(self._settings.size)
-        plan = benchmark.run_plan(item, self._settings)
-        check = _SameOutputs()
-        spec = CaseSpec(name=name, entity=workflow, size=size, inputs=inputs, check=check)
+    def _run(self, item: pytest.Item, deployment: Deployment, call: Call) -> Finished:
+        result = self._begun(item, deployment, call)
+        plan = result.plan
+        spec = CaseSpec(
+            name=result.case if call.units is None else f"{result.case}-{call.units}",
+            entity=call.workflow,
+            size=result.size,
+            inputs=call.inputs,
+            check=_SameOutputs(),
+            expected_phase=call.phase,
+        )
         if self._base is not None:
+            if call.units is not None:
+                pytest.skip(f"{result.case}: a sweep over sizes is not measured in turns")
             return self._run_in_turns(item, deployment, spec, plan)
         run = run_case(
             spec,
             deployment,
             plan,
-            out_dir=self._folder,
+            out_dir=self._folder if call.units is None else Path(result.folder),
             progress=self._screen,
             lock=self._stack.machine_lock(item.nodeid),
             control=self._stack.control,
         )
-        result = self._empty(item, plan, deployment)
         item.stash[_RESULT] = result
         baseline = self._baseline(result)
         if baseline is not None and self._settings.baseline:
             check_policy(result.policy, baseline)
+        smaller = result.digest
         planned = plan.repeats
         replaced = 0
         try:
             for repeat in run:
-                result = result.having(_measured(repeat), digest=run.digest)
+                result = result.having(
+                    _measured(repeat, call.units), digest=case_result.joined(smaller, run.digest)
+                )
                 item.stash[_RESULT] = result
+                result.shape()
+                if call.units is not None:
+                    continue
                 more = 0
                 if replaced < min(result.invalid, _spare(plan.repeats)):
                     more = 1
@@ -194,11 +200,11 @@ class Session:
         finally:
             self._screen.clear()
             self._save(result)
-        return run.outputs
+        return Finished(run.outputs, run.error, result.shape())
 
     def _run_in_turns(
         self, item: pytest.Item, deployment: Deployment, spec: CaseSpec, plan: RunPlan
-    ) -> object:
+    ) -> Finished:
         """Measure a case on both Flytes until their difference is known, or the budget spent."""
         sides: dict[Side, CaseResult] = {}
 
@@ -234,13 +240,22 @@ class Session:
             for finished in turns:
                 side = finished.block.side
                 sides[side] = sides[side].having(finished.measured, digest=finished.digest)
+                sides[side].shape()
                 if Side.HEAD in sides:
                     item.stash[_RESULT] = result()
         finally:
             self._screen.clear()
             if Side.HEAD in sides:
                 self._save(result())
-        return turns.outputs
+        return Finished(turns.outputs, turns.error, result().shape())
+
+    def _begun(self, item: pytest.Item, deployment: Deployment, call: Call) -> CaseResult:
+        """The result that a call adds to: in a sweep, what its earlier sizes measured."""
+        empty = self._empty(item, benchmark.run_plan(item, self._settings), deployment)
+        if call.units is None:
+            return empty
+        policy = msgspec.structs.replace(empty.policy, budget=None)
+        return item.stash.get(_RESULT, msgspec.structs.replace(empty, policy=policy))
 
     def _empty(self, item: pytest.Item, plan: RunPlan, deployment: Deployment) -> CaseResult:
         """The result of a case before its first repeat."""
@@ -422,8 +437,8 @@ def _verdict(result: CaseResult, baseline: Baseline | None) -> CaseVerdict:
     )
 
 
-def _measured(repeat: Repeat) -> Measured:
-    return Measured(repeat=repeat, measures=analyze_recording(repeat.recording))
+def _measured(repeat: Repeat, units: int | None) -> Measured:
+    return Measured(repeat=repeat, measures=analyze_recording(repeat.recording), units=units)
 
 
 def _first_line(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -122,11 +122,22 @@ def check_comparison(settings: Settings) -> None:
 
 
 def _import_roots() -> list[str]:
-    """Folders that workflows may have been imported from: not Python's own, not site-packages."""
-    installed = [Path(p).resolve() for p in {*sysconfig.get_paths().values(), sys.base_prefix}]
+    """Folders that workflows may have been imported from: not Python's own, not site-packages.
+
+    A folder within site-packages is one: an installed portfolio's.
+    """
+    paths = sysconfig.get_paths()
+    packages = [Path(paths[kind]).resolve() for kind in ("purelib", "platlib")]
+    python = [Path(p).resolve() for p in (paths["stdlib"], paths["platstdlib"], sys.base_prefix)]
     folders = [Path(entry or ".").resolve() for entry in sys.path]
     return [
         str(folder)
         for folder in dict.fromkeys(folders)
-        if folder.is_dir() and not any(folder.is_relative_to(own) for own in installed)
+        if folder.is_dir()
+        and folder not in packages
+        and (_is_within(folder, packages) or not _is_within(folder, python))
     ]
+
+
+def _is_within(folder: Path, others: Iterable[Path]) -> bool:
+    return any(folder.is_relative_to(other) for other in others)

@@ -98,6 +98,8 @@ class Turns:
         self._decided = decided
         self.outputs: object = ABSENT
         """What the last successful execution returned; `ABSENT` before the first."""
+        self.error: str | None = None
+        """Error of the last execution that ended as expected, None where it had none."""
 
     def __iter__(self) -> Iterator[Finished]:
         """Run the blocks.
@@ -130,7 +132,7 @@ class Turns:
                 control=self._stage.control,
             )
             yield from self._measured(run, block)
-        self.outputs = run.outputs
+        self.outputs, self.error = run.outputs, run.error
 
     def _measured(self, run: CaseRun, block: Block) -> Iterator[Finished]:
         """The block's repeats; one more for each that is invalid, up to a quarter of them."""

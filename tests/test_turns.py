@@ -84,7 +84,7 @@ class Fake:
 
 class Run:
     digest = "d"
-    outputs = 3
+    outputs, error = 3, None
 
     def __init__(self, spec, plan, folder):
         self._spec, self._plan, self._folder = spec, plan, folder

@@ -24,6 +24,7 @@ from pytest_flyteperf.analyze.resources import (
     loopback_bytes,
     pods_use,
 )
+from pytest_flyteperf.analyze.shape import shape_of
 from pytest_flyteperf.analyze.signals import read_samples, signals
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
@@ -114,6 +115,7 @@ def _analyze(recording: Recording) -> Measures:
         flytekit=flytekit_share(recording.task_steps() or (), pods or ()),
         loopback_bytes=loopback_bytes(recording.about),
         canaries=canaries(recording.about),
+        shape=shape_of(runs, pods=metrics["pods"]),
     )
 
 

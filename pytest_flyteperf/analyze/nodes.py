@@ -45,8 +45,9 @@ PODS = frozenset({"container", "pod", "sidecar", "k8s-array"})
 """Plugins that run a task as pods of the FlyteWorkflow itself."""
 IN_PROCESS = frozenset({"echo"})
 """Plugins that run a task within Propeller."""
-FAILURE_NODE = "efn"
-"""Id that flytekit gives an on-failure node (`FK/core/constants.py:14`)."""
+FAILURE_NODES = frozenset({"efn", "fn0"})
+"""Ids that flytekit gives an on-failure node, in imperative workflows (`FK/core/constants.py:14`)
+and in others (`FK/core/workflow.py:859`)."""
 
 
 class Attempt:
@@ -62,6 +63,7 @@ class Attempt:
         "reasons",
         "retry",
         "started",
+        "subtasks",
         "updated",
     )
 
@@ -76,6 +78,8 @@ class Attempt:
         self.started, self.ended = _container_stamps(document)
         self.count = len(metadata.external_resources) or 1
         """Attempts of sub-tasks of an array node, else 1."""
+        self.subtasks = len({resource.index for resource in metadata.external_resources})
+        """Sub-tasks of an array node, each once, else 0."""
         self.pods = tuple(r.external_id for r in metadata.external_resources if r.external_id) or (
             (metadata.generated_name,) if metadata.generated_name else ()
         )
@@ -151,7 +155,7 @@ class Node:
     @property
     def is_failure_handler(self) -> bool:
         """Whether this is the node that `on_failure` names."""
-        return self.spec_id == FAILURE_NODE
+        return self.spec_id in FAILURE_NODES
 
 
 def _ended(document: NodeExecutionDocument, started: int | None) -> int | None:

@@ -11,11 +11,17 @@ import math
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_flyteperf.model import METRICS, Measures
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Z = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
+
+
+PER = 1_000
+"""Growth is told as the cost of so many units more, so that it is a whole number of ns."""
 
 
 class Slope(NamedTuple):
@@ -44,6 +50,31 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope | None:
     high = min(len(slopes) - 1, math.ceil((len(slopes) + half) / 2))
     at_zero = _median(sorted(value - per_unit * size for size, value in points))
     return Slope(per_unit, slopes[low], slopes[high], at_zero)
+
+
+def growth(points: Sequence[tuple[int, Measures]]) -> Measures:
+    """How the metrics grow with the size: one repeat at each, as the cost of 1,000 units more.
+
+    Execution and phase are those of the largest size. Where an audit check has fired at any size,
+    it has for the growth. A metric that is unknown at any size is unknown; canaries are means.
+    """
+    largest = max(points, key=lambda point: point[0])[1]
+    metrics: dict[str, int | None] = dict.fromkeys(METRICS)
+    for name in METRICS:
+        known = [(n, value) for n, one in points if (value := one.metrics.get(name)) is not None]
+        fitted = slope(known) if len(known) == len(points) else None
+        metrics[name] = None if fitted is None else round(PER * fitted.per_unit)
+    return Measures(
+        execution=largest.execution,
+        phase=largest.phase,
+        metrics=metrics,
+        findings=tuple(finding for _, one in points for finding in one.findings),
+        canaries={
+            name: sum(one.canaries[name] for _, one in points) // len(points)
+            for name in largest.canaries
+            if all(name in one.canaries for _, one in points)
+        },
+    )
 
 
 def knee(points: Sequence[tuple[float, float]]) -> float | None:

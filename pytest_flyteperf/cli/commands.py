@@ -23,10 +23,11 @@ class Command:
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "measure and gate": (
-        Command("run", "run the portfolio under pytest"),
+        Command("run", "run a portfolio under pytest"),
         Command("ab", "measure two Flytes in turns, and tell what differs"),
         Command("accept", "take what a run measured for the baseline of its cases"),
         Command("history", "show the series of a case's runs, and where its level changed"),
+        Command("new", "write a case of your own, to be changed"),
         Command("compare", "subtract the results of run A from those of run B"),
     ),
     "look into one execution": (

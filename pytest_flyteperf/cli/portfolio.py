@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf import portfolios
 from pytest_flyteperf.settings import OPTIONS
 
 BENCHMARKS = "benchmarks"
+BASELINES = "baselines"
+BASELINE_DIR = "baseline-dir"
 _QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 """This package is imported too late for pytest to rewrite its assertions: it has none."""
 
@@ -17,7 +19,9 @@ _QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarnin
 def add_paths(parser: argparse.ArgumentParser) -> None:
     """Add what is pytest's own."""
     parser.add_argument(
-        "pytest", nargs="*", help="paths (./benchmarks if none) and, after --, options for pytest"
+        "pytest",
+        nargs="*",
+        help="paths or names of portfolios and, after --, options for pytest",
     )
 
 
@@ -25,7 +29,7 @@ def pytest_arguments(values: Mapping[str, object], given: Sequence[str]) -> list
     """What pytest is called with: settings by name, then paths and options as they were typed.
 
     Raises:
-        UsageError: no path was given, and there is no ./benchmarks.
+        UsageError: there is no portfolio of a name that was given.
     """
     flags = []
     for option in OPTIONS:
@@ -34,6 +38,23 @@ def pytest_arguments(values: Mapping[str, object], given: Sequence[str]) -> list
             flags.append(option.flag)
         elif value is not None:
             flags.append(f"{option.flag}={value}")
-    if not given and not Path(BENCHMARKS).is_dir():
-        raise UsageError(f"{Path.cwd() / BENCHMARKS}: there is no such folder; name one")
-    return [*_QUIET, *flags, *(given or [BENCHMARKS])]
+    targets = list(given)
+    if all(target.startswith("-") for target in targets[:1]):
+        targets.insert(0, BENCHMARKS if Path(BENCHMARKS).is_dir() else portfolios.OWN)
+    baselines = None if values.get(BASELINE_DIR) is None else str(values[BASELINE_DIR])
+    return [*_QUIET, *flags, *_found(targets, baselines)]
+
+
+def _found(targets: Sequence[str], baselines: str | None) -> Iterator[str]:
+    """What pytest is told: a portfolio's folder for its name, and where its results then belong."""
+    paths = True
+    for target in targets:
+        paths = paths and not target.startswith("-")
+        if not paths or not target.isidentifier() or Path(target).exists():
+            yield target
+            continue
+        folder = portfolios.folder(target)
+        yield f"--rootdir={Path.cwd()}"
+        if baselines is None and not Path(BASELINES).is_dir() and (folder / BASELINES).is_dir():
+            yield f"--flyteperf-baseline-dir={folder / BASELINES}"
+        yield str(folder)

@@ -2,8 +2,12 @@
 
 Settings have the names here that they have for pytest after `--flyteperf-`.
 
+A name stands for a portfolio that an installed package brings along; without a path or a name it
+is ./benchmarks, or where there is none `flyte`, the portfolio of this package.
+
 Examples:
   flyteperf run --baseline
+  flyteperf run flyte --short
   flyteperf run benchmarks/test_chain.py --short -- -k echo -x
 """
 

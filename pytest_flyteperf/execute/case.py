@@ -25,7 +25,8 @@ class CaseSpec:
     """One portfolio workflow with inputs, in a size.
 
     `entity` is flytekit's own: a workflow or a launch plan, which are registered before the first
-    execution, or a reference launch plan, which exists already.
+    execution, or a reference launch plan, which exists already. So does a `RegisteredPlan`, whose
+    types need not be known.
     """
 
     name: str

@@ -14,6 +14,7 @@ import grpc
 
 from pytest_flyteperf.collect import Admin, AdminError
 from pytest_flyteperf.errors import RegistrationError
+from pytest_flyteperf.execute.registered import DIGEST_LENGTH, FoundPlan
 from pytest_flyteperf.model import Deployment
 
 NO_VERSION = "v0000000000"
@@ -21,7 +22,6 @@ NO_VERSION = "v0000000000"
 
 SERIALIZATION_CONTEXT = "_F_SS_C"
 """Variable in which flytekit hands image and version on to what a dynamic task compiles."""
-DIGEST_LENGTH = 16
 
 
 class Registered(NamedTuple):
@@ -36,7 +36,7 @@ class Registered(NamedTuple):
 
 
 def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  # noqa: ANN401
-    """Make a flytekit workflow or launch plan executable on a deployment.
+    """Make a workflow or launch plan executable on a deployment.
 
     Tasks, sub-workflows and launch plans that it refers to are registered with it, for a dynamic
     task those that its `node_dependency_hints` name. A reference launch plan only has to exist.
@@ -49,6 +49,8 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
     from flytekit.core.launch_plan import LaunchPlan, ReferenceLaunchPlan  # noqa: PLC0415
     from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415
 
+    if isinstance(entity, FoundPlan):
+        return Registered(entity.launch_plan, 0, entity.digest)
     if isinstance(entity, ReferenceLaunchPlan):
         identifier = entity.id.to_flyte_idl()
         if not _exists(admin, identifier):

@@ -33,6 +33,7 @@ from pytest_flyteperf.execute.journal import ExecutionJournal
 from pytest_flyteperf.execute.literals import to_literals, to_python
 from pytest_flyteperf.execute.names import execution_name
 from pytest_flyteperf.execute.phase import phase_offset_ns, wait_for_phase
+from pytest_flyteperf.execute.registered import RegisteredPlan, find
 from pytest_flyteperf.execute.registration import register
 from pytest_flyteperf.model import Deployment, Repeat, RunPlan
 from pytest_flyteperf.progress import Progress
@@ -91,6 +92,7 @@ class CaseRun:
         control: Lifeline | None,
     ) -> None:
         self._spec = spec
+        self._entity = spec.entity
         self._deployment = deployment
         self._plan = plan
         self._folder = out_dir / re.sub(r"[^A-Za-z0-9._-]+", "-", spec.name)
@@ -104,6 +106,8 @@ class CaseRun:
         """What the last successful execution returned; `ABSENT` before the first."""
         self.digest: str | None = None
         """Digest of the registered workflow; None before the first execution."""
+        self.error: str | None = None
+        """Error of the last execution that ended as expected, None where it had none."""
 
     def more(self, repeats: int) -> None:
         """Run so many repeats more than planned; also while iterating."""
@@ -142,9 +146,11 @@ class CaseRun:
 
     def _prepare(self, collector: Collector) -> Prepared:
         self._progress(f"{self._spec.name}: registering")
-        registered = register(self._spec.entity, self._deployment, collector.admin)
+        if isinstance(self._entity, RegisteredPlan):
+            self._entity = find(self._entity, self._deployment, collector.admin)
+        registered = register(self._entity, self._deployment, collector.admin)
         self.digest = registered.digest
-        inputs = to_literals(self._spec.entity, self._spec.inputs, self._deployment)
+        inputs = to_literals(self._entity, self._spec.inputs, self._deployment)
         return Prepared(registered.launch_plan, inputs)
 
     def _hold(
@@ -287,14 +293,17 @@ class CaseRun:
         if timed_out:
             timeout_s = self._spec.timeout_s or self._plan.timeout_s
             return f"{where} did not end within {timeout_s:g} s and was aborted"
+        reason = error_message(end.execution)
         if end.phase != self._spec.expected_phase:
-            reason = error_message(end.execution)
-            return f"{where} ended {end.phase}" + (f": {reason}" if reason else "")
+            wanted = self._spec.expected_phase
+            but = "" if wanted == "SUCCEEDED" else f", but was to end {wanted}"
+            return f"{where} ended {end.phase}{but}" + (f": {reason}" if reason else "")
+        self.error = reason or None
         if end.phase != "SUCCEEDED":
             return None
         try:
             literals = collector.admin.outputs(name)
-            self.outputs = to_python(self._spec.entity, literals, self._deployment)
+            self.outputs = to_python(self._entity, literals, self._deployment)
             if self._spec.check is not None:
                 self._spec.check(self.outputs)
         except (ExecutionError, AssertionError) as error:

@@ -388,18 +388,19 @@ def test_a_failed_execution_ends_with_the_node_that_failed():
     assert [step[0] for step in steps(owned(whole))] == ["n0", "n0"]
 
 
-def test_an_on_failure_node_comes_after_the_node_that_failed():
+@pytest.mark.parametrize("handler", ["efn", "fn0"])
+def test_an_on_failure_node_comes_after_the_node_that_failed(handler):
     whole = run(
-        [node("n0", 0, 10, 500, phase="FAILED"), node("efn", 550, 560, 900)],
+        [node("n0", 0, 10, 500, phase="FAILED"), node(handler, 550, 560, 900)],
         ended=1000,
         phase="FAILED",
     )
 
     assert steps(owned(whole)) == [
         ("n0", "node", 0, 500),
-        ("efn", "transition", 500, 550),
-        ("efn", "node", 550, 900),
-        ("efn", "teardown", 900, 1000),
+        (handler, "transition", 500, 550),
+        (handler, "node", 550, 900),
+        (handler, "teardown", 900, 1000),
     ]
 
 

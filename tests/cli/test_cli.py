@@ -83,10 +83,10 @@ def test_a_wrong_setting_is_one_line_and_exit_2(capsys, monkeypatch):
     assert capsys.readouterr().err == "flyteperf: FLYTEPERF_CLUSTER: 'moon' is none of local\n"
 
 
-def test_a_missing_portfolio_is_one_line_and_exit_2(capsys, tmp_path):
-    assert main(["run"]) == 2
+def test_an_unknown_portfolio_is_one_line_and_exit_2(capsys):
+    assert main(["run", "moon"]) == 2
     said = capsys.readouterr().err
-    assert said == f"flyteperf: {tmp_path / 'benchmarks'}: there is no such folder; name one\n"
+    assert said.startswith("flyteperf: moon: neither a path nor a portfolio; there are flyte")
 
 
 def test_a_damaged_recording_is_one_line_and_exit_5(capsys, tmp_path):
