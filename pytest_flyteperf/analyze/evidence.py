@@ -57,20 +57,20 @@ def of_stretch(
     return of_node(stretch.node, watch, runs, timeline, last_only=True)
 
 
+_FIRST = Facts(rest_owner=Owner.FLYTE, rest_detail=FREE_WORKER)
+_LATER = Facts(rest_owner=Owner.FLYTE, rest_detail=RE_EVALUATION)
+
+
 def _between(stretch: Stretch) -> Facts:
     """Outside any node's events: all of it is Flyte's, or the limit's."""
-    layers: list[Layer] = []
     run = stretch.run
-    if run.created is not None and run.accepted is not None and stretch.part is Part.TRANSITION:
+    facts = _FIRST if stretch.node is None or stretch.node.kind is Kind.START else _LATER
+    layers: list[Layer] = []
+    if stretch.part is Part.TRANSITION and run.created is not None and run.accepted is not None:
         layers.append(Layer(run.created, run.accepted, Owner.FLYTE, ADMISSION))
     if stretch.held:
         layers.append(Layer(stretch.start, stretch.end, Owner.HELD, "max-parallelism"))
-    first = stretch.node is None or stretch.node.kind is Kind.START
-    return Facts(
-        layers=tuple(layers),
-        rest_owner=Owner.FLYTE,
-        rest_detail=FREE_WORKER if first else RE_EVALUATION,
-    )
+    return facts._replace(layers=tuple(layers)) if layers else facts
 
 
 def of_node(

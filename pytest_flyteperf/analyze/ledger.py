@@ -19,8 +19,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_flyteperf.analyze.pods import Instant
     from pytest_flyteperf.analyze.timeline import Timeline
 
@@ -116,7 +114,7 @@ class Ledger:
     def only(self, owner: str, detail: str, spent: int) -> None:
         """Give time to the one owner that it can have."""
         if spent:
-            share = self._share(owner, detail)
+            share = self.shares.get((owner, detail)) or self._share(owner, detail)
             share.point += spent
             share.low += spent
             share.high += spent
@@ -141,12 +139,13 @@ class Ledger:
     def add(self, other: Ledger) -> None:
         """Add another stretch's ledger to this one."""
         self.wall += other.wall
-        for (owner, detail), share in other.shares.items():
-            mine = self._share(owner, detail)
+        for key, share in other.shares.items():
+            mine = self.shares.get(key) or self._share(*key)
             mine.point += share.point
             mine.low += share.low
             mine.high += share.high
-        self.work(other.working)
+        if other.working:
+            self.work(other.working)
 
     def point(self, owner: str, *details: str) -> int:
         """An owner's point, over all details or over these."""
@@ -176,14 +175,9 @@ def settle(facts: Facts, start: int, end: int, timeline: Timeline | None) -> Led
     if not facts.layers and not facts.containers:
         _piece(ledger, facts, start, end, {}, timeline)
         return ledger
-    changes: list[tuple[int, int, Key]] = []
-    for key, low, high in _keys(facts):
-        if low < high and low < end and high > start:
-            changes += ((max(start, low), 1, key), (min(end, high), -1, key))
-    changes.sort()
     active: dict[Key, int] = {}
     at = start
-    for when, change, key in changes:
+    for when, change, key in _changes(facts, start, end):
         if when > at:
             _piece(ledger, facts, at, when, active, timeline)
             at = when
@@ -197,16 +191,31 @@ def settle(facts: Facts, start: int, end: int, timeline: Timeline | None) -> Led
     return ledger
 
 
-def _keys(facts: Facts) -> Iterable[tuple[Key, int, int]]:
-    for layer in facts.layers:
-        yield (_RANKS[layer.owner], layer.owner, layer.detail), layer.start, layer.end
-    for container in facts.containers:
-        started, finished, detail = container
-        yield (_CERTAIN, Owner.USER, detail), started.high, finished.low
+def _changes(facts: Facts, start: int, end: int) -> list[tuple[int, int, Key]]:
+    """Where within [start, end) facts begin (1) and end (-1), in order."""
+    changes: list[tuple[int, int, Key]] = []
+    for low, high, key in _keys(facts):
+        if low < high and low < end and high > start:
+            changes.append((max(start, low), 1, key))
+            if high < end:
+                changes.append((high, -1, key))
+    changes.sort()
+    return changes
+
+
+def _keys(facts: Facts) -> list[tuple[int, int, Key]]:
+    keys: list[tuple[int, int, Key]] = [
+        (low, high, (_RANKS[owner], owner, detail)) for low, high, owner, detail in facts.layers
+    ]
+    for started, finished, detail in facts.containers:
+        keys.append((started.high, finished.low, (_CERTAIN, Owner.USER, detail)))
         if started.low == started.high and finished.low == finished.high:
             continue  # nothing is left open
-        yield (_POSSIBLE, Owner.USER, detail), started.low, finished.high
-        yield (_POINT, Owner.USER, detail), started.point, finished.point
+        keys += (
+            (started.low, finished.high, (_POSSIBLE, Owner.USER, detail)),
+            (started.point, finished.point, (_POINT, Owner.USER, detail)),
+        )
+    return keys
 
 
 def _piece(  # noqa: PLR0913, PLR0917 -- a piece is what the sweep knows

@@ -142,7 +142,9 @@ class Node:
         self.cache = closure.task_node_metadata.cache_status if closure.task_node_metadata else None
         launched = closure.workflow_node_metadata
         self.child = launched.execution_id.name if launched else ""
-        self.parent: Node | None = None
+        self.parent: str | None = None
+        """Id of the node that it runs beneath: a reference would make cycles, which only the
+        garbage collector takes down."""
         self.children: list[Node] = []
         self.attempts: list[Attempt] = []
         self.kind = Kind.UNKNOWN
@@ -227,7 +229,7 @@ def _link(nodes: list[Node]) -> None:
         if parent is None or parent is node:
             parent = _derives(above, node) or _derives(nodes, node)
         if parent is not None:
-            node.parent = parent
+            node.parent = parent.id
             parent.children.append(node)
             while above and above[-1] is not parent:
                 above.pop()
@@ -296,16 +298,19 @@ def _kind(node: Node, template: SpecNode | None) -> Kind:
     return _KINDS.get(template.kind, Kind.UNKNOWN)
 
 
-def _kind_of_closure(node: Node) -> Kind:
+def _kind_of_closure(node: Node) -> Kind:  # noqa: PLR0911 -- a table evaluated whole costs twice
     """The kind as far as FlyteAdmin's data tell it."""
-    tells = {
-        Kind.START: node.spec_id == "start-node",
-        Kind.END: node.spec_id == "end-node",
-        Kind.LAUNCH_PLAN: bool(node.child),
-        Kind.ARRAY: node.is_array or any(a.plugin == "k8s-array" for a in node.attempts),
-        Kind.DYNAMIC: node.is_dynamic or bool(node.children and node.attempts),
-        Kind.SUB_WORKFLOW: any(child.spec_id == "start-node" for child in node.children),
-        Kind.BRANCH: bool(node.children),
-        Kind.TASK: bool(node.attempts) or node.cache is not None,
-    }
-    return next((kind for kind, told in tells.items() if told), Kind.UNKNOWN)
+    if node.spec_id == "start-node":
+        return Kind.START
+    if node.spec_id == "end-node":
+        return Kind.END
+    if node.child:
+        return Kind.LAUNCH_PLAN
+    if node.is_array or any(attempt.plugin == "k8s-array" for attempt in node.attempts):
+        return Kind.ARRAY
+    if node.is_dynamic or (node.children and node.attempts):
+        return Kind.DYNAMIC
+    if node.children:
+        inner = any(child.spec_id == "start-node" for child in node.children)
+        return Kind.SUB_WORKFLOW if inner else Kind.BRANCH
+    return Kind.TASK if node.attempts or node.cache is not None else Kind.UNKNOWN

@@ -54,21 +54,19 @@ def attribute(
         timelines: when Propeller worked, by execution; an execution that is absent has no traces.
     """
     nodes: list[NodeTime] = []
-    owned: dict[tuple[str, str], Ledger] = {}
+    owned: dict[Node, Ledger] = {}
     path = walk(run, runs)
-    on_path: dict[tuple[str, str], int] = {}
+    on_path: dict[Node, int] = {}
     for stretch in path:
         if stretch.node is not None:
-            key = stretch.run.name, stretch.node.id
-            on_path[key] = on_path.get(key, 0) + stretch.end - stretch.start
+            before = on_path.get(stretch.node, 0)
+            on_path[stretch.node] = before + stretch.end - stretch.start
     for part in (run, *sorted(runs.values(), key=lambda other: other.name)):
         scheduling = scheduling_latencies(part)
         timeline = timelines.get(part.name)
         for node in sorted(part.nodes.values(), key=by_time):
-            key = part.name, node.id
-            ledger = _own(node, part, runs, watch, timeline)
-            owned[key] = ledger
-            nodes.append(NodeTime(node, ledger, scheduling.get(node.id), on_path.get(key, 0)))
+            ledger = owned[node] = _own(node, part, runs, watch, timeline)
+            nodes.append(NodeTime(node, ledger, scheduling.get(node.id), on_path.get(node, 0)))
     whole = Ledger()
     stretches: list[tuple[Stretch, Ledger]] = []
     for stretch in path:
@@ -83,7 +81,7 @@ def _stretch(
     runs: dict[str, Run],
     watch: Watch,
     timelines: dict[str, Timeline],
-    owned: dict[tuple[str, str], Ledger],
+    owned: dict[Node, Ledger],
 ) -> Ledger:
     """The ledger of a stretch: the node's own, where it is all of the node's time."""
     node = stretch.node
@@ -93,7 +91,7 @@ def _stretch(
         and node.kind is not Kind.ARRAY
         and (node.created, node.ended) == (stretch.start, stretch.end)
     ):
-        return owned[stretch.run.name, node.id]
+        return owned[node]
     timeline = timelines.get(stretch.run.name)
     facts = evidence.of_stretch(stretch, watch, runs, timeline)
     return settle(facts, stretch.start, stretch.end, timeline)
@@ -109,9 +107,10 @@ def _own(
     if node.created is None or node.ended is None:
         return Ledger()
     facts = evidence.of_node(node, watch, runs, timeline)
-    below = windows(node, runs, frozenset({run.name}))
-    beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
-    facts = facts._replace(layers=facts.layers + beneath)
+    if node.children or node.child:
+        below = windows(node, runs, frozenset({run.name}))
+        beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
+        facts = facts._replace(layers=facts.layers + beneath)
     return settle(facts, node.created, node.ended, timeline)
 
 

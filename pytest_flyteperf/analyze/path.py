@@ -129,7 +129,8 @@ def _node(  # noqa: PLR0913, PLR0917 -- the walk's state
     if created > start:
         yield Stretch(start, created, run, node, Part.TRANSITION, held)
     at = created
-    for low, high, below in windows(node, runs, visited):
+    beneath = windows(node, runs, visited) if node.children or node.child else ()
+    for low, high, below in beneath:
         low, high = min(max(low, at), ended), min(max(high, at), ended)  # noqa: PLW2901
         if high <= low:
             continue

@@ -115,9 +115,10 @@ class _Life:
         if pod.spec.node:
             self.bound = _earlier(self.bound, received)
         if status is not None:
-            if status.state.running or status.state.terminated:
+            state = status.state
+            if state.running or state.terminated:
                 self.running = _earlier(self.running, received)
-            if status.state.terminated:
+            if state.terminated:
                 self.terminated = _earlier(self.terminated, received)
                 if self.terminated == received:
                     self.finished = pod
@@ -146,16 +147,19 @@ def fold_pods(records: Iterable[PodRecord], executions: frozenset[str]) -> list[
     """The pods that these executions own, in order of their first event."""
     lives: dict[str, _Life] = {}
     for record in records:
-        pod = record.event.object
-        if record.event.type == "BOOKMARK" or owner(pod) not in executions:
-            continue
-        uid = pod.metadata.uid or pod.metadata.name
-        if record.event.type == LISTED:
-            lives.setdefault(uid, _Life(_created(record))).find(pod)
-            continue
-        received = seconds_ns(record.received)
-        life = lives.setdefault(uid, _Life(received))
-        life.see(pod, received, deleted=record.event.type == "DELETED")
+        event = record.event
+        pod = event.object
+        key = pod.metadata.uid or pod.metadata.name
+        received = _created(record) if event.type == LISTED else seconds_ns(record.received)
+        life = lives.get(key)
+        if life is None:
+            if event.type == "BOOKMARK" or owner(pod) not in executions:
+                continue
+            life = lives[key] = _Life(received)
+        if event.type == LISTED:
+            life.find(pod)
+        else:
+            life.see(pod, received, deleted=event.type == "DELETED")
     pods = [_pod(life, life.finished or life.last) for life in lives.values() if life.last]
     return sorted(pods, key=lambda pod: (pod.created_ns, pod.name))
 
@@ -174,6 +178,8 @@ def owner(pod: PodDocument) -> str:
 
 def _primary(pod: PodDocument) -> ContainerStatus | None:
     containers = pod.status.containers
+    if len(containers) == 1:
+        return containers[0]
     name = pod.metadata.annotations.get(PRIMARY)
     for status in containers:
         if status.name == name:

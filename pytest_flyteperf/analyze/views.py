@@ -23,31 +23,41 @@ if TYPE_CHECKING:
 def ownership_of(run: Run, attribution: Attribution) -> Ownership:
     """What `attribute` found, as a frozen value."""
     begun = run.created or 0
+    shown: dict[int, tuple[Owned, ...]] = {}
+
+    def owners(ledger: Ledger) -> tuple[Owned, ...]:
+        """Of a ledger, once: a stretch that is all of a node has the node's very ledger."""
+        known = shown.get(id(ledger))
+        if known is None:
+            known = shown[id(ledger)] = _owners(ledger)
+        return known
+
     return Ownership(
         wall_ns=attribution.whole.wall,
-        owners=_owners(attribution.whole),
+        owners=owners(attribution.whole),
         working_ns=dict(sorted(attribution.whole.working.items())),
-        path=tuple(_step(stretch, ledger, begun) for stretch, ledger in attribution.path),
-        nodes=tuple(_node(time) for time in attribution.nodes),
+        path=tuple(_step(stretch, owners(ledger), begun) for stretch, ledger in attribution.path),
+        nodes=tuple(_node(time, owners(time.ledger)) for time in attribution.nodes),
         summed=_summed(attribution),
         kinds=_kinds(attribution),
     )
 
 
 def _owners(ledger: Ledger) -> tuple[Owned, ...]:
+    shares = ledger.shares
     return tuple(
         Owned(
-            owner=owner,
-            detail=detail,
-            point_ns=share.point,
-            low_ns=share.low,
-            high_ns=share.high,
+            owner=key[0],
+            detail=key[1],
+            point_ns=shares[key].point,
+            low_ns=shares[key].low,
+            high_ns=shares[key].high,
         )
-        for (owner, detail), share in sorted(ledger.shares.items())
+        for key in (sorted(shares) if len(shares) > 1 else shares)
     )
 
 
-def _step(stretch: Stretch, ledger: Ledger, begun: int) -> PathStep:
+def _step(stretch: Stretch, owners: tuple[Owned, ...], begun: int) -> PathStep:
     return PathStep(
         start_ns=stretch.start - begun,
         end_ns=stretch.end - begun,
@@ -55,25 +65,25 @@ def _step(stretch: Stretch, ledger: Ledger, begun: int) -> PathStep:
         node=stretch.node.id if stretch.node else None,
         kind=stretch.node.kind.value if stretch.node else "unknown",
         part=stretch.part.value,
-        owners=_owners(ledger),
+        owners=owners,
     )
 
 
-def _node(time: NodeTime) -> NodeMeasures:
+def _node(time: NodeTime, owners: tuple[Owned, ...]) -> NodeMeasures:
     node = time.node
     whole = node.created is not None and node.ended is not None
     return NodeMeasures(
         execution=node.execution,
         id=node.id,
         spec_id=node.spec_id,
-        parent=node.parent.id if node.parent else None,
+        parent=node.parent,
         kind=node.kind.value,
         phase=node.phase,
         attempts=len(node.attempts),
         duration_ns=time.ledger.wall if whole else None,
         scheduling_ns=time.scheduling_ns,
         on_path_ns=time.on_path_ns,
-        owners=_owners(time.ledger),
+        owners=owners,
     )
 
 
