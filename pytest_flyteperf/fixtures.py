@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_flyteperf.run import SETTINGS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_flyteperf.benchmark import Benchmark
     from pytest_flyteperf.model import Cluster, Deployment
     from pytest_flyteperf.session import Session
-    from pytest_flyteperf.settings import Settings
 
-SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 

@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the settings before anything starts."""
     config.addinivalue_line("markers", MARKER)
     config.pluginmanager.register(fixtures, "flyteperf-fixtures")
-    config.stash[fixtures.SETTINGS] = _settings(config)
+    config.stash[run.SETTINGS] = _settings(config)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

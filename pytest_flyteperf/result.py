@@ -141,6 +141,14 @@ def failed(result: CaseResult, reason: str) -> CaseVerdict:
     )
 
 
+def settled(result: CaseResult) -> CaseResult:
+    """A result with a verdict; a case that has none never came to its end."""
+    if result.verdict is not None:
+        return result
+    lost = failed(result, "killed or interrupted before its verdict")
+    return msgspec.structs.replace(result, verdict=lost)
+
+
 def load(path: Path) -> CaseResult:
     """Read a `case.json`.
 

@@ -9,10 +9,15 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from pytest_flyteperf.settings import Settings
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+"""What the user asked for; there since pytest was configured."""
 _RUN: pytest.StashKey[str] = pytest.StashKey()
 _PART: pytest.StashKey[bool] = pytest.StashKey()
 
@@ -34,10 +39,22 @@ def is_whole(config: pytest.Config) -> bool:
     return not config.stash.get(_PART, False) and all(Path(a).is_dir() for a in config.args)
 
 
+def folder(config: pytest.Config, out: Path) -> Path:
+    """Where a run's recordings and results lie."""
+    return out / "runs" / run_id(config)
+
+
 def results(reporter: pytest.TerminalReporter) -> tuple[str, ...]:
-    """Paths of the case results that the reports of a run name, in the order they came in."""
+    """Paths of a run's case results: in the order of the reports, then those without a report.
+
+    A case has none if its worker was killed or the run was interrupted.
+    """
     reports = [r for category in reporter.stats.values() for r in category]
-    return tuple(dict.fromkeys(r.flyteperf for r in reports if getattr(r, "flyteperf", None)))
+    named = (r.flyteperf for r in reports if getattr(r, "flyteperf", None))
+    config = reporter.config
+    own = folder(config, config.stash[SETTINGS].out)
+    there = sorted(str(path) for path in own.glob("*/case.json"))
+    return tuple(dict.fromkeys((*named, *there)))
 
 
 def share(node: Any) -> None:  # noqa: ANN401 # xdist's controller of a worker has no public type

@@ -47,7 +47,7 @@ from pytest_flyteperf.gate import (
 from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, RunPlan, Size
 from pytest_flyteperf.result import CaseResult, Measured
-from pytest_flyteperf.run import is_benchmark, is_whole, run_id
+from pytest_flyteperf.run import folder, is_benchmark, is_whole
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack, check_comparison
@@ -73,7 +73,7 @@ class Session:
         self._stack = Stack(_patient(config, settings), self._screen)
         self._base = None if settings.base is None else Stack(_base(settings), self._screen)
         """The other Flyte, where two are measured in turns."""
-        self._folder = settings.out / "runs" / run_id(config)
+        self._folder = folder(config, settings.out)
         self._store = BaselineStore(settings.baseline_dir)
         self._planned: tuple[str, ...] = ()
 
@@ -174,6 +174,7 @@ class Session:
             control=self._stack.control,
         )
         item.stash[_RESULT] = result
+        self._save(result)
         baseline = self._baseline(result)
         if baseline is not None and self._settings.baseline:
             check_policy(result.policy, baseline)
@@ -328,7 +329,7 @@ class Session:
 
     def summarize(self, paths: Sequence[str], reporter: pytest.TerminalReporter) -> None:
         """Print the table, write results and, where asked, baselines."""
-        results = [case_result.load(Path(path)) for path in paths]
+        results = [case_result.settled(case_result.load(Path(path))) for path in paths]
         writer = reporter._tw  # noqa: SLF001 # only it knows width and colour
         lines = outcome.summary(
             results,

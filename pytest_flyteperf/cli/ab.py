@@ -30,7 +30,7 @@ from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import FlyteperfError, RecordingError, UsageError
 from pytest_flyteperf.gate import CaseVerdict, Verdict
 from pytest_flyteperf.model import Frozen, Subject
-from pytest_flyteperf.result import CaseResult, load
+from pytest_flyteperf.result import CaseResult, load, settled
 from pytest_flyteperf.stack import check_comparison
 
 DOCUMENTS = ("results", "delta", "base/results")
@@ -79,7 +79,7 @@ class _Watch:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Read the results that the reports name."""
-        self.results = tuple(load(Path(p)) for p in runs.results(terminalreporter))
+        self.results = tuple(settled(load(Path(p))) for p in runs.results(terminalreporter))
         self.trouble = bool(terminalreporter.stats.get("error"))
 
 

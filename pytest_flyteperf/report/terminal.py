@@ -36,6 +36,9 @@ COLOURS: Final = {
     Verdict.NO_BASELINE: ("yellow",),
 }
 
+BROKEN: Final = frozenset({Verdict.FAILED, Verdict.INVALID})
+"""Verdicts that are given without a baseline too."""
+
 FIGURES: Final = (
     ("flyte_ns", "Flyte", 2),
     ("handle_ns", "working", 3),
@@ -96,7 +99,7 @@ def table(
 
     Args:
         verdicts: in the order to show.
-        gating: whether verdicts and changes are shown, or figures alone.
+        gating: whether verdicts and changes are shown, or figures and what is broken.
         columns: width of the terminal; columns are left out until the rest fits.
         style: paints, or not.
     """
@@ -209,9 +212,10 @@ def name(verdict: CaseVerdict) -> str:
 def _columns(verdicts: Sequence[CaseVerdict], *, gating: bool, intervals: bool) -> list[_Column]:
     none: list[tuple[str, ...]] = [()] * len(verdicts)
     columns = [_Column("case", [name(v) for v in verdicts], 0, right=False, styles=none)]
-    if gating:
-        cells = [v.verdict.value for v in verdicts]
-        styles = [COLOURS[v.verdict] for v in verdicts]
+    told = [v.verdict if gating or v.verdict in BROKEN else None for v in verdicts]
+    if any(told):
+        cells = [verdict.value if verdict else "" for verdict in told]
+        styles = [COLOURS[verdict] if verdict else () for verdict in told]
         columns.append(_Column("verdict", cells, 0, right=False, styles=styles))
     for metric, heading, rank in FIGURES:
         if metric not in METRICS:

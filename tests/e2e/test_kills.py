@@ -45,6 +45,32 @@ def test_a_killed_process_ends_the_run_with_its_name(project, victim):
     until(lambda: not project.processes())
 
 
+def test_a_case_whose_worker_was_killed_is_in_the_table(project):
+    project.write(
+        "test_it.py",
+        """
+        import os, signal
+        import pytest
+        from flows import echo_once
+
+        @pytest.mark.flyteperf(repeats=1, warmups=0)
+        def test_lost(flyteperf):
+            flyteperf(echo_once, a=3)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        @pytest.mark.flyteperf(repeats=1, warmups=0)
+        def test_kept(flyteperf):
+            assert flyteperf(echo_once, a=3) == 3
+        """,
+    )
+    code, output = project.run("-n1")
+
+    assert code == 1, output
+    rows = [line.split() for line in output.splitlines()]
+    assert ["lost", "failed"] in [row[:2] for row in rows], output
+    assert "kept" in [row[0] for row in rows if row], output
+
+
 def test_a_killed_pytest_leaves_nothing_running_and_keeps_its_repeats(project):
     project.write("test_it.py", BENCHMARK)
     run = project.start_and_record()

@@ -64,6 +64,19 @@ def test_without_a_gate_the_table_has_figures_alone():
     )
 
 
+def test_without_a_gate_the_table_says_what_is_broken():
+    broken = [
+        structs.replace(judged(case), verdict=verdict)
+        for case, verdict in (("lost", gate.Verdict.FAILED), ("noisy", gate.Verdict.INVALID))
+    ]
+    lines = terminal.table([judged(), *broken], gating=False)
+
+    assert lines[0].split()[:2] == ["case", "verdict"]
+    assert lines[1].split()[0] == "chain"
+    assert "pass" not in lines[1]
+    assert [line.split()[:2] for line in lines[2:]] == [["lost", "failed"], ["noisy", "invalid"]]
+
+
 def test_what_no_source_shows_has_no_column():
     bare = gate.judge("chain", Size.DEFAULT, repeats(pods=[5]), None, HERE)
 
