@@ -4,7 +4,7 @@ from workflows.chain import cached_chain_of, chain_of, echo_chain_of
 from pytest_flyteperf.gate import DEFAULT_GATE
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
 def test_chain(flyteperf):
     """Tasks one after another: the hand-over from a finished pod to the next one."""
     length = flyteperf.sized(short=3, default=10, full=25)
@@ -26,7 +26,7 @@ def test_cached_chain(flyteperf):
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 5, "default": 30, "full": 100},
+    repeats={"short": 5, "default": 20, "full": 100},
     gate=(*DEFAULT_GATE, "pods", "attempts", "handles"),
 )
 def test_echo_chain(flyteperf):

@@ -2,7 +2,7 @@ import pytest
 from workflows.dynamic import nested_dynamic, wide_dynamic
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 5})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 4, "full": 5})
 def test_dynamic(flyteperf):
     """A dynamic task as wide as the map task: each round reads its workflow (flyteorg/flyte#899).
 

@@ -2,7 +2,7 @@ import pytest
 from workflows.failure import failure, system_retries, user_retries
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
 def test_user_retries(flyteperf):
     """A task that raises and is tried again: from the failure to the next attempt's pod."""
     failures = flyteperf.sized(short=1, default=3, full=5)

@@ -2,7 +2,7 @@ import pytest
 from workflows.map import limited_map_of, map_of_texts, wide_map
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 10})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 10})
 def test_map(flyteperf):
     """A wide map task: the array node's rounds over all its sub-tasks (flyteorg/flyte#2739)."""
     width = flyteperf.sized(short=10, default=50, full=500)

@@ -2,7 +2,7 @@ import pytest
 from workflows.mixed import mixed_of
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 10})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 10})
 def test_mixed(flyteperf):
     """A map and a fan-out beside a chain: what starves the chain shows (flyteorg/flyte#6809)."""
     width = flyteperf.sized(short=3, default=8, full=30)

@@ -4,7 +4,7 @@ from workflows.parallel import held_tasks_beside, nodes_beside, tasks_beside
 from pytest_flyteperf.gate import DEFAULT_GATE
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
 def test_parallel_tasks(flyteperf):
     """Many short tasks at once: one round serves all of them in turn (flyteorg/flyte#3866)."""
     width = flyteperf.sized(short=6, default=20, full=25)
@@ -25,7 +25,7 @@ def test_held_tasks(flyteperf):
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 4, "default": 15, "full": 10},
+    repeats={"short": 4, "default": 12, "full": 5},
     timeout=300,
     gate=(*DEFAULT_GATE, "pods", "attempts", "handles"),
 )
