@@ -16,6 +16,7 @@ class FakeKube:
 
     def __init__(self):
         self.objects = {}
+        self.pages = {}
         self.events = []
         self.compacted = 0
         self.token = "secret"  # noqa: S105 - of a double
@@ -107,7 +108,7 @@ class FakeKube:
                     return self._answer(429, {"message": "storage is (re)initializing"})
                 if query.get("watch") == "true":
                     return self._watch(path, int(query["resourceVersion"]))
-                one = kube.objects.get(tuple(path.rsplit("/", 1)))
+                one = kube.objects.get(tuple(path.rsplit("/", 1)), kube.pages.get(path))
                 if one is not None:
                     return self._answer(200, one)
                 if "customresourcedefinitions" in path:
@@ -134,7 +135,7 @@ class FakeKube:
                 return parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()}
 
             def _answer(self, status, body):
-                data = json.dumps(body).encode()
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
