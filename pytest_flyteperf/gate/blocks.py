@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate.baseline import Accepted, Baseline, session
 from pytest_flyteperf.gate.judge import judge, undecided
+from pytest_flyteperf.gate.policy import Policy
 from pytest_flyteperf.gate.verdict import Verdict
 from pytest_flyteperf.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_flyteperf.gate.policy import Policy
     from pytest_flyteperf.gate.verdict import CaseVerdict
     from pytest_flyteperf.model import Environment, Measures, Size, Subject
 
@@ -83,7 +85,8 @@ def judge_blocks(
         [measures for block in head for measures in block],
         base,
         base.environment,
-        policy,
+        # Turns cancel the machine's pace.
+        structs.replace(policy or Policy(), pace_deviation=0.0),
         problems=problems,
         sessions=len(head),
     )

@@ -112,9 +112,8 @@ def compare(sample: Sample, policy: Policy) -> Change:
     tails = policy.tails(len(sample.now))
     before, now, taken, error = _scaled(sample, logarithmic=logarithmic)
     pairs = Pairs([value for session in before for value in session], now)
-    prior = policy.session_deviation * (1 if logarithmic else middle)
-    noise = _Noise(before, sample.sessions, prior)
-    between = math.hypot(noise.between, error)
+    prior = _prior(sample, policy) * (1 if logarithmic else middle)
+    noise = _Noise(before, sample.sessions, prior, error)
     repeats = policy.budget or len(sample.now)
     resolution, finds = noise.resolution(repeats, policy)
 
@@ -128,9 +127,9 @@ def compare(sample: Sample, policy: Policy) -> Change:
         "resolution": growth(resolution),
     }
     source = max(limits, key=lambda name: limits[name])
-    ends = statistics.widened(pairs.shift(tails), between, tails)
+    ends = statistics.widened(pairs.shift(tails), noise.between, tails)
     mirrored = Tails(tails.high, tails.low)
-    back = statistics.widened(pairs.shift(mirrored), between, mirrored)
+    back = statistics.widened(pairs.shift(mirrored), noise.between, mirrored)
     verdict = _verdict(
         Shift(*(growth(end) for end in ends)),
         Shift(*(growth(end) for end in back)),
@@ -153,6 +152,13 @@ def compare(sample: Sample, policy: Policy) -> Change:
     )
 
 
+def _prior(sample: Sample, policy: Policy) -> float:
+    """Deviation between sessions, as a share, that the metric is assumed to have."""
+    if sample.metric.unit is not Unit.NS or (sample.pace is not None and sample.pace.known):
+        return policy.session_deviation
+    return math.hypot(policy.session_deviation, sample.elasticity * policy.pace_deviation)
+
+
 def _scaled(sample: Sample, *, logarithmic: bool) -> Adjusted:
     """Both samples on the scale of comparison, at the baseline's pace where that is known."""
     if not logarithmic:
@@ -169,14 +175,19 @@ class _Noise:
     """What the baseline's samples say about an unchanged system, on the scale of comparison."""
 
     def __init__(
-        self, sessions: Sequence[Sequence[float]], sessions_now: int, prior: float
+        self,
+        sessions: Sequence[Sequence[float]],
+        sessions_now: int,
+        prior: float,
+        error: float = 0.0,
     ) -> None:
         self._pooled = [value for session in sessions for value in session]
         self._scale = statistics.scale(self._pooled)
         self.deviation = statistics.session_deviation(sessions, prior)
         """Standard deviation between sessions."""
-        self.between = self.deviation * math.sqrt(1 / sessions_now + 1 / len(sessions))
-        """Standard error of a shift that comes from sessions alone."""
+        between = self.deviation * math.sqrt(1 / sessions_now + 1 / len(sessions))
+        self.between = math.hypot(between, error)
+        """Standard error of a shift that comes from sessions, and from taking the pace off."""
 
     def resolution(self, repeats: int, policy: Policy) -> tuple[float, float]:
         """Return the shift told from none by so many repeats, and the shift found at most times."""
@@ -222,32 +233,27 @@ class Sharpness(Frozen, frozen=True):
     """Between sessions, as a share."""
 
 
-def sharpness(
-    metric: Metric,
-    before: Sequence[Sequence[int]],
-    tolerance: float,
-    repeats: int,
-    policy: Policy,
-) -> Sharpness | None:
-    """Tell how sharply a metric can be gated.
+def sharpness(sample: Sample, repeats: int, policy: Policy) -> Sharpness | None:
+    """Tell how sharply a metric can be gated by so many repeats, at the pace of `sample.now`.
 
-    None where that is no question: a sample is not above zero, or a count is the same in all.
+    None where that is no question: nothing is asked for, a value is not above zero, or a count is
+    the same in all repeats.
     """
-    pooled = [value for session in before for value in session]
-    if not pooled or min(pooled) <= 0 or (metric.unit is Unit.COUNT and len(set(pooled)) == 1):
+    pooled = [value for session in sample.before for value in session]
+    counted = sample.metric.unit is Unit.COUNT
+    if sample.asked is None or not pooled or min(pooled) <= 0:
         return None
-    unit = statistics.median(pooled) if metric.unit is Unit.COUNT else 1.0
-    scaled = [
-        [v / unit if metric.unit is Unit.COUNT else math.log(v) for v in session]
-        for session in before
-    ]
-    noise = _Noise(scaled, 1, policy.session_deviation)
+    if counted and len(set(pooled)) == 1:
+        return None
+    unit = statistics.median(pooled) if counted else 1.0
+    before, _, _, error = _scaled(sample, logarithmic=not counted)
+    noise = _Noise(before, sample.sessions, _prior(sample, policy) * unit, error)
 
     def resolved(count: int) -> float:
         shift = min(noise.resolution(count, policy)[0], MOST_GROWTH)
-        return shift if metric.unit is Unit.COUNT else math.expm1(shift)
+        return shift / unit if counted else math.expm1(shift)
 
-    enough = (count for count in range(1, MOST_REPEATS + 1) if resolved(count) <= tolerance)
+    enough = (count for count in range(1, MOST_REPEATS + 1) if resolved(count) <= sample.asked)
     return Sharpness(
-        resolution=resolved(repeats), needed=next(enough, None), deviation=noise.deviation
+        resolution=resolved(repeats), needed=next(enough, None), deviation=noise.deviation / unit
     )

@@ -146,7 +146,17 @@ def check(policy: Policy, baseline: Baseline) -> None:
     for name, tolerance in policy.tolerances.items():
         before = baseline.by_session(name)
         repeats = policy.budget or baseline.sessions[-1].repeats
-        found = sharpness(METRICS[name], before, tolerance, repeats, policy)
+        sample = Sample(
+            metric=METRICS[name],
+            kind=_kind(METRICS[name], baseline.values(name), podless=False),
+            before=before,
+            now=before[-1] if before else (),
+            asked=tolerance,
+            asked_by="asked",
+            pace=_own_pace(baseline, policy) if _everywhere(baseline.sessions, name) else None,
+            elasticity=_elasticity(baseline.sessions, name),
+        )
+        found = sharpness(sample, repeats, policy)
         if found is None or found.resolution <= tolerance:
             continue
         remedy = (
@@ -274,6 +284,17 @@ def _pace(sessions: Sequence[Session], valid: Sequence[Measures], policy: Policy
         [session.canaries for session in sessions],
         now,
         [*(session.repeats for session in sessions), len(valid)],
+        policy.session_deviation,
+    )
+
+
+def _own_pace(baseline: Baseline, policy: Policy) -> Pace | None:
+    """The pace of a head that is measured when the machine is as fast as in the last session."""
+    latest = baseline.sessions[-1]
+    return pace(
+        [session.canaries for session in baseline.sessions],
+        latest.canaries,
+        [*(session.repeats for session in baseline.sessions), latest.repeats],
         policy.session_deviation,
     )
 

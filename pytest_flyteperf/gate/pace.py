@@ -75,9 +75,14 @@ class Pace:
         ]
         self._levels = self._session_levels(groups)
 
+    @property
+    def known(self) -> bool:
+        """Whether the pace of whole sessions is known."""
+        return SESSION_CANARY in self._names
+
     def _session_levels(self, groups: Sequence[_Rows]) -> list[tuple[float, float]]:
         """Mean of the session canary and its squared error, session by session; 0 without it."""
-        if SESSION_CANARY not in self._names:
+        if not self.known:
             return [(0.0, 0.0)] * len(groups)
         column = self._names.index(SESSION_CANARY)
         variance = self._products[column][column] / max(1, self._freedom)
@@ -125,12 +130,12 @@ class Pace:
 
     def _follows(self, before: Sequence[Sequence[float]], elasticity: float) -> tuple[float, float]:
         """Elasticity of the time to the session canary with its standard error."""
-        if SESSION_CANARY not in self._names or elasticity <= 0:
+        if not self.known or elasticity <= 0:
             return 0.0, 0.0
         levels = [level for level, _ in self._levels[:-1]]
         means = [math.fsum(group) / len(group) for group in before]
         x, y = _deviations(levels), _deviations(means)
-        variance = max(self._deviation, LEAST_DEVIATION) ** 2
+        variance = max(self._deviation, LEAST_DEVIATION) ** 2 + _error_of_means(before)
         prior = 1 / ELASTICITY_ERROR**2
         precision = prior + math.fsum(a * a for a in x) / variance
         told = math.fsum(a * b for a, b in zip(x, y, strict=True)) / variance
@@ -230,6 +235,13 @@ def _means(rows: Sequence[Sequence[float]]) -> list[float]:
 def _centred(rows: _Rows) -> list[list[float]]:
     means = _means(rows)
     return [[x - mean for x, mean in zip(row, means, strict=True)] for row in rows]
+
+
+def _error_of_means(groups: Sequence[Sequence[float]]) -> float:
+    """Squared standard error of a group's mean that its own repeats explain, over the groups."""
+    count = sum(map(len, groups))
+    square = math.fsum(v * v for group in groups for v in _deviations(group))
+    return square / max(1, count - len(groups)) * len(groups) / count
 
 
 def _deviations(group: Sequence[float]) -> list[float]:

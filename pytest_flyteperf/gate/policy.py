@@ -45,9 +45,14 @@ gets the same verdict alone and among others; a larger portfolio asks for more.
 """
 SESSION_DEVIATION: Final = 0.02
 """
-Standard deviation between sessions of an unchanged system, as a share, before any are compared.
-Assumed, not measured. Sessions of a baseline raise it, see `session_deviation`; they do not lower
-it, because a few that happen to agree would pass for certainty.
+Standard deviation between sessions of an unchanged system at the same pace of the machine, as a
+share, before any are compared. Sessions of a baseline raise it, see `session_deviation`; they do
+not lower it, because a few that happen to agree would pass for certainty.
+"""
+PACE_DEVIATION: Final = 0.2
+"""
+Standard deviation of the machine's pace between sessions, as a share, where no canary tells it:
+working times of an unchanged Flyte differed by 12 to 27 % between recorded sessions.
 """
 LOOKS: Final = (0.5, 0.75, 1.0)
 """Shares of the budget after which a case may be decided."""
@@ -70,6 +75,7 @@ class Policy(Frozen, frozen=True):
     misses: float = MISSES
     comparisons: int = COMPARISONS
     session_deviation: float = SESSION_DEVIATION
+    pace_deviation: float = PACE_DEVIATION
     strict: bool = False
     """Whether undecided cases fail; the gate carries it to the report and does not use it."""
 
@@ -95,10 +101,9 @@ class Policy(Frozen, frozen=True):
         for name, chance in {"false_alarms": self.false_alarms, "misses": self.misses}.items():
             if not 0 < chance < MOST_ERROR:
                 raise UsageError(f"gate: {name} {chance!r}; give a chance below {MOST_ERROR}")
-        if not 0 <= self.session_deviation < MOST_ERROR:
-            raise UsageError(
-                f"gate: session_deviation {self.session_deviation!r}; give a share such as 0.02"
-            )
+        for name in ("session_deviation", "pace_deviation"):
+            if not 0 <= (share := getattr(self, name)) < MOST_ERROR:
+                raise UsageError(f"gate: {name} {share!r}; give a share such as 0.02")
         if self.comparisons < 1 or (self.budget is not None and self.budget < 1):
             raise UsageError(
                 f"gate: comparisons {self.comparisons}, budget {self.budget}; give at least 1"

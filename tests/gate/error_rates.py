@@ -23,6 +23,8 @@ from pytest_flyteperf.model import Size
 from tests.gate.gate_examples import HERE, accepted, repeats
 
 SECOND = 1_000_000_000
+AT_PACE = Policy(pace_deviation=0.0)
+"""Sessions that differ, simulated at one pace of the machine."""
 
 
 class Noise(NamedTuple):
@@ -86,12 +88,16 @@ def verdict(noise, plan, source, effect=1.0, policy=None):
         ]
     )
     now = repeats(handle_ns=session(noise, plan.head, source, plan.deviation, effect))
-    return gate.judge(noise.name, Size.DEFAULT, now, before, HERE, policy).metrics[0].verdict
+    return (
+        gate.judge(noise.name, Size.DEFAULT, now, before, HERE, policy or AT_PACE)
+        .metrics[0]
+        .verdict
+    )
 
 
 def sequential(noise, plan, source, effect=1.0):
     """The same, adding repeats while the answer straddles; the verdict and the repeats taken."""
-    policy = Policy(budget=plan.head)
+    policy = Policy(budget=plan.head, pace_deviation=0.0)
     before = accepted(
         [
             {"handle_ns": session(noise, plan.repeats, source, plan.deviation)}

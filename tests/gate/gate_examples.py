@@ -34,7 +34,7 @@ HERE = Environment(
 )
 RELEASE = Subject(flyte="v1.16.8", digest="4f1d0a77c2b19e55")
 MS = 1_000_000
-POLICY = Policy(session_deviation=0.015)
+POLICY = Policy(session_deviation=0.015, pace_deviation=0.0)
 """So that exact figures in tests do not hang on the default."""
 
 

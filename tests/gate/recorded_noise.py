@@ -1,47 +1,127 @@
-"""Noise that the engine recorded: whole sessions, from the results of runs.
+"""Noise that the engine recorded, whole sessions of an unchanged Flyte, and what the gate says.
 
-    python tests/gate/recorded_noise.py RUN_FOLDER...
+    python tests/gate/recorded_noise.py distil RUN_FOLDER... > tests/data/noise/NAME.json
+    python tests/gate/recorded_noise.py table
 
-prints how each case's times vary within and between sessions, and what the gate would have said:
-simulated pull requests draw the baseline's sessions and the head's from different runs.
+The first command keeps of each run's recordings the samples of the gated metrics and the canaries,
+by case and repeat. The second prints the tables of docs/decisions/statistics-of-the-gate.md:
+simulated pull requests draw whole sessions, those of the baseline and that of the head from
+different ones, and as many repeats of each as are asked for, in blocks that follow each other, so
+that what wanders within a session still does.
 """
 
 from __future__ import annotations
 
-import itertools
+import json
 import math
 import random
 import statistics as standard
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pytest_flyteperf import gate
+from pytest_flyteperf.analyze.documents import RecordingDocument
+from pytest_flyteperf.analyze.resources import canaries
 from pytest_flyteperf.gate import Verdict, statistics
-from pytest_flyteperf.model import Size
-from pytest_flyteperf.report import results
-from pytest_flyteperf.report.sections import Results
+from pytest_flyteperf.model import CANARIES, Size
+from tests.gate.error_rates import upper_bound
 from tests.gate.gate_examples import HERE, accepted, repeats
 
-METRICS = ("handle_ns", "duration_ns", "flyte_ns")
-LEAST_SESSIONS = 3
-"""Two for a baseline, and another one for the head."""
+NOISE = Path(__file__).resolve().parents[1] / "data" / "noise"
+METRICS = (
+    "handle_ns",
+    "duration_ns",
+    "flyte_ns",
+    "waiting_ns",
+    "pod_ns",
+    "workflow_events",
+    "node_events",
+    "task_events",
+    "crd_writes",
+    "pods",
+)
+TIMES = ("handle_ns", "duration_ns", "flyte_ns")
+"""What a slower Flyte makes longer."""
+BLOCK = 5
+"""Repeats in a row that are drawn together."""
+FOUND = 0.95
+BASELINE = 3
+"""Sessions of a simulated baseline."""
 
 
-def read(folders):
-    """Case and metric to the sessions of all runs, one list of values a run."""
-    found = {}
-    for folder in folders:
-        path = Path(folder) / "results.json"
-        document = results.from_json(path.read_text(encoding="utf-8"), Results, str(path))
-        for case, section in document.cases.items():
-            for metric in METRICS:
-                values = [v for v in section.samples.get(metric, ()) if v is not None]
-                if len(values) > 1:
-                    found.setdefault((case, metric), []).append(values)
-    return found
+class CaseNoise(msgspec.Struct, frozen=True):
+    """A case in one session, without invalid repeats."""
+
+    invalid: int
+    repeat_s: float
+    """Mean time that a repeat took, all between two submissions included."""
+    samples: dict[str, tuple[int | None, ...]]
+    canaries: dict[str, tuple[int, ...]]
+
+
+class SessionNoise(msgspec.Struct, frozen=True):
+    """One run on a fresh deployment."""
+
+    id: str
+    cases: dict[str, CaseNoise]
+
+
+class Noise(msgspec.Struct, frozen=True):
+    """All sessions of one machine."""
+
+    machine: str
+    flyte: str
+    engine: str
+    sessions: tuple[SessionNoise, ...]
+
+
+def distil(folders):
+    """Read run folders: `case.json` and, for canaries, each repeat's `recording.json`."""
+    first = None
+    sessions = []
+    for folder in sorted(map(Path, folders)):
+        cases = {}
+        for path in sorted(folder.glob("*/case.json")):
+            result = json.loads(path.read_text(encoding="utf-8"))
+            first = first or result
+            cases[result["case"]] = _case(path.parent, result)
+        sessions.append(SessionNoise(id=folder.name, cases=cases))
+    machine = first["environment"]["machine"]
+    return Noise(
+        machine=f"{machine['cpu_model']}, {machine['cpu_count']} CPUs, kernel {machine['kernel']}",
+        flyte=f"{first['subject']['flyte']} ({first['subject']['digest']})",
+        engine=machine["engine_digest"],
+        sessions=tuple(sessions),
+    )
+
+
+def _case(folder, result):
+    valid, invalid, starts = [], 0, []
+    for one in result["repeats"]:
+        recording = (folder / str(one["repeat"]["index"]) / "recording.json").read_bytes()
+        starts.append(json.loads(recording)["submitted"])
+        if any(f["severity"] == "invalid" for f in one["measures"]["findings"]):
+            invalid += 1
+            continue
+        about = msgspec.json.decode(recording, type=RecordingDocument)
+        valid.append((one["measures"]["metrics"], canaries(about)))
+    names = set.intersection(*(set(sung) for _, sung in valid))
+    return CaseNoise(
+        invalid=invalid,
+        repeat_s=round((starts[-1] - starts[0]) / (len(starts) - 1), 2),
+        samples={m: tuple(metrics.get(m) for metrics, _ in valid) for m in METRICS},
+        canaries={n: tuple(sung[n] for _, sung in valid) for n in sorted(names)},
+    )
+
+
+def load(path) -> Noise:
+    return msgspec.json.decode(Path(path).read_bytes(), type=Noise)
 
 
 def spread(sessions):
@@ -52,35 +132,179 @@ def spread(sessions):
     return within, math.sqrt(max(0.0, between))
 
 
-def pull_requests(sessions, rounds, seed, effect=1.0):
-    """Verdicts on a head session against two sessions of baseline, all of different runs."""
+def columns(case, count, source, *, effect=1.0, told=True):
+    """So many repeats of a session's case, in blocks that follow each other."""
+    size = len(next(iter(case.samples.values())))
+    picked = []
+    while len(picked) < count:
+        at = source.randrange(size)
+        picked += [(at + i) % size for i in range(BLOCK)]
+    picked = picked[:count]
+    made = {
+        name: [round(values[i] * effect) if name in TIMES else values[i] for i in picked]
+        for name, values in case.samples.items()
+        if None not in values
+    }
+    if told:
+        made |= {name: [values[i] for i in picked] for name, values in case.canaries.items()}
+    return made
+
+
+class Requests(NamedTuple):
+    """Pull requests that are simulated alike."""
+
+    noise: Noise
+    counts: dict[str, int]
+    """Case to the repeats that a session and the head have."""
+    effect: float = 1.0
+    """How much slower the head is."""
+    told: bool = True
+    """Whether the gate knows the canaries."""
+    baseline: int = BASELINE
+
+    def draw(self, source):
+        """Verdict of each case on a head session against a baseline of other sessions."""
+        *before, head = source.sample(self.noise.sessions, self.baseline + 1)
+        verdicts = {}
+        for case, count in self.counts.items():
+            stored = accepted(
+                [columns(one.cases[case], count, source, told=self.told) for one in before]
+            )
+            now = columns(head.cases[case], count, source, effect=self.effect, told=self.told)
+            sung = {name: now.pop(name) for name in CANARIES if name in now}
+            measures = repeats(canaries=sung, **now)
+            verdicts[case] = gate.judge(case, Size.DEFAULT, measures, stored, HERE)
+        return verdicts
+
+
+class Plan(NamedTuple):
+    """How a case is measured in a simulated pull request."""
+
+    case: str
+    metric: str
+    minutes: float
+    effect: float
+    """That shall be found."""
+
+    def repeats(self, noise):
+        """How many fit into the minutes."""
+        took = standard.fmean(one.cases[self.case].repeat_s for one in noise.sessions)
+        return max(5, int(self.minutes * 60 / took))
+
+
+PLANS = (
+    Plan("echo_chain", "handle_ns", 2, 1.15),
+    Plan("echo_chain", "handle_ns", 5, 1.10),
+    Plan("chain", "duration_ns", 5, 1.20),
+    Plan("cached_chain", "handle_ns", 1, 1.20),
+    Plan("short_task", "handle_ns", 1, 1.20),
+)
+PORTFOLIO = {"short_task": 20, "chain": 10, "cached_chain": 20, "echo_chain": 20}
+
+
+class Rates(NamedTuple):
+    """What came of simulated pull requests of one plan."""
+
+    passed: float
+    regressed: float
+    error: float
+    """Root mean square of the estimated change, on logarithms."""
+
+
+def rates(plan, requests, rounds, seed):
+    """Shares of verdicts of the plan's metric, and the error of its estimate."""
     source = random.Random(seed)  # noqa: S311 (a choice of sessions)
-    found = Counter()
+    verdicts, square = Counter(), 0.0
     for _ in range(rounds):
-        *before, head = source.sample(range(len(sessions)), LEAST_SESSIONS)
-        drawn = [[source.choice(sessions[i]) for _ in sessions[i]] for i in (*before, head)]
-        baseline = accepted([{"handle_ns": values} for values in drawn[:-1]])
-        now = repeats(handle_ns=[round(value * effect) for value in drawn[-1]])
-        verdict = gate.judge("case", Size.DEFAULT, now, baseline, HERE)
-        found[verdict.metrics[0].verdict] += 1
-    return {verdict: found[verdict] / rounds for verdict in Verdict}
+        found = requests.draw(source)[plan.case]
+        metric = next(m for m in found.metrics if m.metric == plan.metric)
+        verdicts[metric.verdict] += 1
+        square += math.log(metric.ratio) ** 2
+    return Rates(
+        verdicts[Verdict.PASS] / rounds,
+        verdicts[Verdict.REGRESSED] / rounds,
+        math.sqrt(square / rounds),
+    )
 
 
-def table(folders, rounds=1000, seed=1):
-    """Lines of a Markdown table."""
-    yield "| case | metric | sessions | within | between | pass | regressed | +20 % regressed |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for (case, metric), sessions in sorted(read(folders).items()):
-        if len(sessions) < LEAST_SESSIONS or min(itertools.chain(*sessions)) <= 0:
-            continue
-        within, between = spread(sessions)
-        rest = pull_requests(sessions, rounds, seed)
-        slow = pull_requests(sessions, rounds, seed, effect=1.2)
-        shares = (rest[Verdict.PASS], rest[Verdict.REGRESSED], slow[Verdict.REGRESSED])
-        figures = " | ".join(f"{100 * share:.1f} %" for share in (within, between, *shares))
-        yield f"| {case} | {metric} | {len(sessions)} | {figures} |"
+def smallest_found(plan, requests, rounds, seed):
+    """Smallest effect, to two per cent, found in 95 % of the rounds; None above +100 %."""
+    low, high = 0, 51
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = rates(plan, requests._replace(effect=1 + middle / 50), rounds, seed).regressed
+        low, high = (low, middle) if found >= FOUND else (middle, high)
+    return None if high > 50 else high / 50
+
+
+def row(noise, plan, rounds, seed):
+    """One line of the table of pull requests."""
+    count = plan.repeats(noise)
+    requests = Requests(noise, {plan.case: count})
+    rest = rates(plan, requests, rounds, seed)
+    blind = rates(plan, requests._replace(told=False), rounds, seed)
+    slow = rates(plan, requests._replace(effect=plan.effect), rounds, seed)
+    smallest = smallest_found(plan, requests, rounds // 4, seed)
+    return (
+        f"| {plan.case} | {plan.metric} | {plan.minutes:g} min, {count} "
+        f"| {100 * blind.error:.1f} % | {100 * rest.error:.1f} % | {100 * rest.passed:.0f} % "
+        f"| {round(rest.regressed * rounds)} of {rounds} "
+        f"| +{100 * (plan.effect - 1):.0f} %: {100 * slow.regressed:.0f} % "
+        f"| {'none' if smallest is None else f'+{100 * smallest:.0f} %'} |"
+    )
+
+
+def portfolio(requests, rounds, seed):
+    """How many whole pull requests raise an alarm, and the share of gated verdicts that pass."""
+    source = random.Random(seed)  # noqa: S311 (a choice of sessions)
+    alarms, gated = 0, Counter()
+    for _ in range(rounds):
+        found = requests.draw(source)
+        alarms += any(one.verdict is Verdict.REGRESSED for one in found.values())
+        gated.update(m.verdict for one in found.values() for m in one.metrics if m.gated)
+    return alarms, gated[Verdict.PASS] / gated.total()
+
+
+def table(noise, rounds=400, seed=20261122):
+    """Lines of both tables."""
+    yield "| case | metric | sessions | within | between |"
+    yield "|---|---|---|---|---|"
+    for case in sorted(noise.sessions[0].cases):
+        for metric in TIMES:
+            values = [one.cases[case].samples[metric] for one in noise.sessions]
+            shares = " | ".join(f"{100 * share:.1f} %" for share in spread(values))
+            yield f"| {case} | {metric} | {len(values)} | {shares} |"
+    yield ""
+    yield (
+        "| case | metric | measured, repeats | error blind | error with canaries | pass at rest "
+        "| false alarms | found | finds |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for plan in PLANS:
+        if plan.case in noise.sessions[0].cases:
+            yield row(noise, plan, rounds, seed)
+    yield ""
+    counts = {case: n for case, n in PORTFOLIO.items() if case in noise.sessions[0].cases}
+    for told in (False, True):
+        alarms, passed = portfolio(Requests(noise, counts, told=told), rounds, seed)
+        yield (
+            f"Portfolios {'with' if told else 'without'} canaries: {alarms} of {rounds} raise an "
+            f"alarm (below {100 * upper_bound(alarms, rounds):.1f} %), "
+            f"{100 * passed:.1f} % of gated verdicts are pass."
+        )
+
+
+def main(command, *arguments):
+    """Distil, or print the tables."""
+    if command == "distil":
+        sys.stdout.write(msgspec.json.encode(distil(arguments)).decode() + "\n")
+        return
+    for path in [Path(one) for one in arguments] or sorted(NOISE.glob("*.json")):
+        noise = load(path)
+        print(f"{path.stem}: {noise.machine}, Flyte {noise.flyte}, {len(noise.sessions)} sessions")  # noqa: T201
+        for line in table(noise):
+            print(line, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
-    for line in table(sys.argv[1:]):
-        print(line)  # noqa: T201
+    main(*sys.argv[1:])

@@ -17,7 +17,7 @@ from pytest_flyteperf.model import (
     Size,
 )
 from pytest_flyteperf.report import causes
-from tests.gate.gate_examples import HERE, MS, accepted, repeats
+from tests.gate.gate_examples import HERE, MS, POLICY, accepted, repeats
 
 COSTS = {"crd write": (12, 36), "blob write": (8, 24), "node event": (18, 54), "round": (40, 386)}
 PATH = {("task", "user", "container"): 1300, ("task", "flyte", "waiting: batching tick"): 3000}
@@ -61,7 +61,7 @@ BASELINE = structs.replace(accepted([{"pods": [1]}]), sessions=(gate.session("s0
 
 
 def found(now):
-    verdict = gate.judge("chain", Size.DEFAULT, now, BASELINE, HERE)
+    verdict = gate.judge("chain", Size.DEFAULT, now, BASELINE, HERE, POLICY)
     return verdict, gate.explain(verdict, BASELINE, now)
 
 
@@ -149,7 +149,7 @@ def test_nothing_moved_has_no_cause():
 
 
 def test_without_a_baseline_there_is_no_cause():
-    verdict = gate.judge("chain", Size.DEFAULT, measured(), None, HERE)
+    verdict = gate.judge("chain", Size.DEFAULT, measured(), None, HERE, POLICY)
 
     assert gate.explain(verdict, None, measured()) == gate.explain(verdict, BASELINE, measured())
 
@@ -191,7 +191,7 @@ def test_counts_stand_in_the_order_of_their_growth():
     after = {"node_events": [20] * 10, "pods": [6] * 10, "attempts": [4, *[5] * 9]}
     now = repeats(**after)
     baseline = accepted([before])
-    verdict = gate.judge("chain", Size.DEFAULT, now, baseline, HERE)
+    verdict = gate.judge("chain", Size.DEFAULT, now, baseline, HERE, POLICY)
 
     assert causes.lines(verdict, gate.explain(verdict, baseline, now)) == (
         "pods 2 -> 6",
@@ -207,7 +207,7 @@ def test_counts_stand_in_the_order_of_their_growth():
 def test_one_odd_repeat_is_named_where_the_median_hides_it(now, line):
     baseline = accepted([{"node_events": [18] * 4}])
     measures = repeats(node_events=now)
-    verdict = gate.judge("chain", Size.DEFAULT, measures, baseline, HERE)
+    verdict = gate.judge("chain", Size.DEFAULT, measures, baseline, HERE, POLICY)
 
     assert causes.lines(verdict, gate.explain(verdict, baseline, measures)) == (line,)
 
@@ -217,7 +217,7 @@ def test_traces_on_one_side_alone_say_nothing():
     bare = structs.replace(
         BASELINE, sessions=(structs.replace(BASELINE.sessions[0], operations={}, parts={}),)
     )
-    verdict = gate.judge("chain", Size.DEFAULT, now, bare, HERE)
+    verdict = gate.judge("chain", Size.DEFAULT, now, bare, HERE, POLICY)
 
     assert gate.explain(verdict, bare, now).operations == ()
     assert gate.explain(verdict, bare, now).parts == ()

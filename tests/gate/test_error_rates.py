@@ -125,7 +125,7 @@ def test_identical_samples_never_regress(seed, count):
 @given(st.integers(0, 10**6), st.integers(2, 1000), st.sampled_from([1.0, 1.05, 1.3]))
 def test_scaling_both_sides_changes_no_answer(seed, factor, effect):
     before, now = noisy(seed, 12), [round(v * effect) for v in noisy(seed + 1, 10)]
-    policy = Policy(floors={"handle_ns": 0})
+    policy = Policy(floors={"handle_ns": 0}, pace_deviation=0.0)
 
     def answer(by):
         verdict = gate.judge(
@@ -155,6 +155,7 @@ def test_a_shift_beyond_what_is_found_regresses(seed, effect):
         repeats(handle_ns=[round(v * effect) for v in now]),
         accepted([{"handle_ns": before}]),
         HERE,
+        POLICY,
     )
 
     assert verdict.metrics[0].finds < 0.5
@@ -187,7 +188,7 @@ def test_more_repeats_resolve_more():
 
     def resolution(count):
         now = repeats(handle_ns=noisy(3, count))
-        return gate.judge("c", Size.DEFAULT, now, before, HERE).metrics[0].resolution
+        return gate.judge("c", Size.DEFAULT, now, before, HERE, POLICY).metrics[0].resolution
 
     assert resolution(40) < resolution(10) < resolution(5)
 
@@ -208,7 +209,7 @@ def test_a_tolerance_below_the_resolution_is_refused_with_the_repeats_it_needs()
         "chain (default): tolerance 12.0 % of working cannot be decided with 10 repeats, "
         "which resolve 15.6 %; ask for 23 repeats, or a larger tolerance"
     )
-    gate.check(Policy(tolerances={"handle_ns": 0.20}, budget=10), before)
+    gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.20}, budget=10), before)
     gate.check(Policy(budget=10), before)
 
 
@@ -229,7 +230,7 @@ def test_blocks_on_fresh_deployments_resolve_more_than_one():
     now = repeats(handle_ns=noisy(9, 40))
 
     def resolution(sessions):
-        verdict = gate.judge("c", Size.DEFAULT, now, before, HERE, sessions=sessions)
+        verdict = gate.judge("c", Size.DEFAULT, now, before, HERE, POLICY, sessions=sessions)
         return verdict.metrics[0].resolution
 
     assert resolution(4) < 0.8 * resolution(1)
@@ -238,7 +239,8 @@ def test_blocks_on_fresh_deployments_resolve_more_than_one():
 def test_what_is_found_exceeds_the_resolution_by_the_accepted_misses():
     before = accepted([{"handle_ns": noisy(n, 20)} for n in range(4)])
 
-    metric = gate.judge("c", Size.DEFAULT, repeats(handle_ns=noisy(9, 20)), before, HERE).metrics[0]
+    now = repeats(handle_ns=noisy(9, 20))
+    metric = gate.judge("c", Size.DEFAULT, now, before, HERE, POLICY).metrics[0]
 
     # Normal deviates of one in 10,000 and of one in twenty: 3.719 and 1.645.
     ratio = math.log1p(metric.finds) / math.log1p(metric.resolution)

@@ -1,47 +1,139 @@
 from __future__ import annotations
 
+import json
+import math
 import random
 
+import pytest
+
 from pytest_flyteperf.gate import Verdict
-from pytest_flyteperf.model import Size
-from pytest_flyteperf.report import results
 from tests.gate import recorded_noise
-from tests.gate.gate_examples import HERE, MS, RELEASE, repeats
+from tests.gate.gate_examples import MS
+from tests.gate.recorded_noise import CaseNoise, Noise, Plan, Requests, SessionNoise
+
+PLAN = Plan("chain", "handle_ns", 2, 1.2)
+CHAIN = {"chain": 20}
 
 
-def sessions(count, within, between, seed):
+def noise(count, *, pace, seed, within=0.06, told=True):
+    """Sessions that differ by the machine's pace, and by two per cent beside it."""
     source = random.Random(seed)  # noqa: S311
-    made = []
-    for _ in range(count):
-        factor = source.lognormvariate(0, between)
-        made.append(
-            [round(500 * MS * factor * source.lognormvariate(0, within)) for _ in range(20)]
+    sessions = []
+    for number in range(count):
+        logarithm = source.gauss(0, pace)
+        own = source.gauss(0, 0.02)
+        case = CaseNoise(
+            invalid=0,
+            repeat_s=6.0,
+            samples={
+                "handle_ns": tuple(
+                    round(500 * MS * math.exp(logarithm + own + source.gauss(0, within)))
+                    for _ in range(20)
+                )
+            },
+            canaries={
+                "cpu_ns": tuple(
+                    round(45 * MS * math.exp(logarithm + source.gauss(0, 0.03))) for _ in range(20)
+                )
+            }
+            if told
+            else {},
         )
-    return made
+        sessions.append(SessionNoise(id=str(number), cases={"chain": case}))
+    return Noise(machine="m", flyte="f", engine="e", sessions=tuple(sessions))
 
 
 def test_spread_within_and_between_sessions_are_told_apart():
-    within, between = recorded_noise.spread(sessions(40, 0.08, 0.04, seed=1))
+    made = noise(40, pace=0.04, seed=1, within=0.08)
+    values = [one.cases["chain"].samples["handle_ns"] for one in made.sessions]
+
+    within, between = recorded_noise.spread(values)
 
     assert 0.07 < within < 0.09
-    assert 0.03 < between < 0.05
+    assert 0.03 < between < 0.06
 
 
-def test_sessions_as_alike_as_assumed_raise_no_alarm():
-    rates = recorded_noise.pull_requests(sessions(10, 0.06, 0.015, seed=2), 300, seed=1)
+def test_a_machine_whose_pace_wanders_raises_no_alarm_told_or_not():
+    made = noise(10, pace=0.2, seed=2)
 
-    assert rates[Verdict.REGRESSED] == 0
-    assert rates[Verdict.PASS] > 0.9
+    told = recorded_noise.rates(PLAN, Requests(made, CHAIN), 100, seed=1)
+    blind = recorded_noise.rates(PLAN, Requests(made, CHAIN, told=False), 100, seed=1)
+
+    assert told.regressed <= 0.01
+    assert blind.regressed <= 0.01
+    assert told.passed > 0.9
+    assert told.error < blind.error / 3
 
 
-def test_runs_are_read_from_their_results(tmp_path):
-    for number, values in enumerate(sessions(4, 0.06, 0.015, seed=3)):
-        section = results.case(Size.DEFAULT, repeats(handle_ns=values, duration_ns=values))
-        cases = {("chain", Size.DEFAULT): section}
-        document = results.results("t", "d", RELEASE, HERE, cases)
-        results.write(tmp_path / str(number), "results", document)
+def test_canaries_find_what_is_hidden_without_them():
+    made = noise(10, pace=0.1, seed=3)
+    slow = Requests(made, CHAIN, effect=1.3)
 
-    lines = list(recorded_noise.table(sorted(tmp_path.iterdir()), rounds=50))
+    assert recorded_noise.rates(PLAN, slow, 100, seed=1).regressed > 0.8
+    assert recorded_noise.rates(PLAN, slow._replace(told=False), 100, seed=1).regressed < 0.2
 
-    assert [line.split(" | ")[1] for line in lines[2:]] == ["duration_ns", "handle_ns"]
-    assert all(line.startswith("| flyte.benchmark.chain |") for line in lines[2:])
+
+def test_runs_are_distilled_without_their_invalid_repeats(tmp_path):
+    folder = tmp_path / "20261122-000000-1" / "chain"
+    repeats = []
+    for index in range(4):
+        ticks = {"user": 100 * index, "idle": 900 * index}
+        recording = {
+            "submitted": 10.0 + 2 * index,
+            "machine_before": {"cpu_ticks": {"user": 0, "idle": 0}, "processes": {"p": {}}},
+            "machine_after": {"cpu_ticks": ticks, "processes": {"p": {}}},
+        }
+        (folder / str(index)).mkdir(parents=True)
+        (folder / str(index) / "recording.json").write_text(json.dumps(recording))
+        findings = [{"severity": "invalid"}] if index == 0 else []
+        repeats.append(
+            {
+                "repeat": {"index": index},
+                "measures": {"metrics": {"handle_ns": 5 + index}, "findings": findings},
+            }
+        )
+    (folder / "case.json").write_text(
+        json.dumps(
+            {
+                "case": "chain",
+                "repeats": repeats,
+                "subject": {"flyte": "v1", "digest": "d"},
+                "environment": {
+                    "machine": {
+                        "engine_digest": "e",
+                        "cpu_model": "C",
+                        "cpu_count": 2,
+                        "kernel": "k",
+                    }
+                },
+            }
+        )
+    )
+
+    [session] = recorded_noise.distil([folder.parent]).sessions
+
+    case = session.cases["chain"]
+    assert (case.invalid, case.repeat_s) == (1, 2.0)
+    assert case.samples["handle_ns"] == (6, 7, 8)
+    assert case.canaries == {"other_cpu_ppm": (100_000,) * 3}
+
+
+@pytest.mark.parametrize("path", sorted(recorded_noise.NOISE.glob("*.json")), ids=lambda p: p.stem)
+def test_recorded_sessions_raise_no_alarm(path):
+    recorded = recorded_noise.load(path)
+    counts = dict.fromkeys(recorded.sessions[0].cases, 15)
+
+    for told in (True, False):
+        alarms, passed = recorded_noise.portfolio(Requests(recorded, counts, told=told), 60, 1)
+
+        assert alarms <= 1
+        assert passed >= 0.9
+
+
+def test_the_verdict_of_a_doubled_time_is_regressed():
+    made = noise(6, pace=0.05, seed=4)
+    source = random.Random(1)  # noqa: S311
+
+    found = [Requests(made, CHAIN, effect=2.0).draw(source)["chain"].verdict for _ in range(20)]
+
+    assert set(found) == {Verdict.REGRESSED}

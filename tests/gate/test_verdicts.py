@@ -316,7 +316,7 @@ def test_an_asked_tolerance_replaces_the_default():
     before = accepted([{"handle_ns": TIGHT}])
     now = repeats(handle_ns=scaled(TIGHT, 1.2))
 
-    result = judged(now, before, policy=Policy(tolerances={"handle_ns": 0.30}))
+    result = judged(now, before, policy=structs.replace(POLICY, tolerances={"handle_ns": 0.30}))
 
     assert result.verdict is Verdict.PASS
     assert of(result, "handle_ns").tolerance_from == "asked"

@@ -162,7 +162,7 @@ def test_a_failure_shows_eight_causes_at_most():
 def test_undecided_cases_and_discarded_repeats_are_warned_about():
     lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of\x1b[2J18")
     measured = [*repeats(**COLUMN), *repeats(findings=[lost], pods=[5])]
-    discarded = gate.judge("chain", Size.DEFAULT, measured, BEFORE, HERE)
+    discarded = gate.judge("chain", Size.DEFAULT, measured, BEFORE, HERE, POLICY)
 
     lines = terminal.warnings([judged("echo", None), discarded, SLOW])
 
