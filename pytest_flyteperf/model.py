@@ -386,6 +386,27 @@ class Revision(Frozen, frozen=True, gc=False):
     status_bytes: int
 
 
+class LimitUse(Frozen, frozen=True):
+    """How much of a limit on sizes an execution used."""
+
+    limit: str
+    """`etcd request`, `gRPC message` or `closure`."""
+    limit_bytes: int
+    used_bytes: int
+    nodes: int | None
+    """An estimate of the node count that reaches it, if every further node adds what the nodes of
+    this execution have on average; None where they add nothing."""
+
+
+class SizeCost(Frozen, frozen=True):
+    """How time grows with the bytes of the FlyteWorkflow within one execution (Theil-Sen)."""
+
+    ns_per_byte: float
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+
+
 class StateMeasures(Frozen, frozen=True):
     """How large the FlyteWorkflow objects of an execution and its children became."""
 
@@ -413,6 +434,17 @@ class StateMeasures(Frozen, frozen=True):
     """Bytes of an array node's status per sub-task, at its largest; None without array nodes."""
     etcd_share: float | None = None
     """The largest revision as a share of etcd's default request limit of 1.5 MiB."""
+    dynamic_child_bytes: int | None = None
+    """Bytes of the status of a dynamic node's child: the median over the largest revision; None
+    without dynamic nodes in it."""
+    node_growth_bytes: int | None = None
+    """What a node adds: bytes of specification for each node specified, and `node_bytes`."""
+    write_amplification: float | None = None
+    """`written_bytes` for each byte of the largest revision."""
+    limits: tuple[LimitUse, ...] = ()
+    round_cost: SizeCost | None = None
+    """Of rounds, by the bytes of the object that each began with; None without traces, or where
+    the object kept its size."""
     sizes: tuple[Revision, ...] = ()
     """Every revision in order."""
 
@@ -440,6 +472,43 @@ class Shape(Frozen, frozen=True):
     nodes of tasks without a cache are in none."""
     pods: int | None
     """None where pods were not watched."""
+
+
+class ScalingSlope(Frozen, frozen=True):
+    """A measure's cost per unit of size."""
+
+    metric: str
+    per: str
+    """`node`, or `byte` of the largest FlyteWorkflow."""
+    per_unit: float
+    """In the metric's unit."""
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    at_zero: float
+    """The fixed part."""
+    knee: float | None
+    """The size beyond which the cost is another; None where one line will do."""
+
+
+class Cliff(Frozen, frozen=True):
+    """A limit, and how far a case is from it."""
+
+    limit: str
+    limit_bytes: int
+    share: float
+    """Of the limit, used at the largest size."""
+    nodes: int | None
+    """Where the line through the sizes meets it; None where it never does."""
+
+
+class Scaling(Frozen, frozen=True):
+    """How a case's measures grow with its size."""
+
+    sizes: tuple[int, ...]
+    """Nodes, ascending."""
+    slopes: tuple[ScalingSlope, ...]
+    cliffs: tuple[Cliff, ...]
 
 
 class Measures(Frozen, frozen=True):

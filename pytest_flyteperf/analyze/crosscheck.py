@@ -16,7 +16,7 @@ from pytest_flyteperf.model import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_flyteperf.analyze.documents import MetricsSpan
+    from pytest_flyteperf.analyze.documents import MetricSpan
     from pytest_flyteperf.analyze.nodes import Attempt, Run
     from pytest_flyteperf.analyze.pods import Pod
 
@@ -31,7 +31,7 @@ _UNLISTED = frozenset({Kind.START, Kind.END})
 
 
 def check_metrics(
-    root: MetricsSpan,
+    root: MetricSpan,
     runs: Sequence[Run],
     pods: Mapping[str, Pod],
 ) -> list[Finding]:
@@ -59,7 +59,7 @@ def check_metrics(
     ]
 
 
-def _spans(root: MetricsSpan) -> Iterator[tuple[MetricsSpan, MetricsSpan]]:
+def _spans(root: MetricSpan) -> Iterator[tuple[MetricSpan, MetricSpan]]:
     """Every span beneath the root with the one above it, in order."""
     waiting = [(root, span) for span in reversed(root.spans)]
     while waiting:
@@ -68,7 +68,7 @@ def _spans(root: MetricsSpan) -> Iterator[tuple[MetricsSpan, MetricsSpan]]:
         waiting += [(span, below) for below in reversed(span.spans)]
 
 
-def _wall(root: MetricsSpan, run: Run) -> Iterator[str]:
+def _wall(root: MetricSpan, run: Run) -> Iterator[str]:
     start, end = optional_ns(root.start_time), optional_ns(root.end_time)
     if start is None or end is None or run.created is None or run.ended is None:
         return
@@ -77,7 +77,7 @@ def _wall(root: MetricsSpan, run: Run) -> Iterator[str]:
         yield f"the execution took {theirs / 1e6:.0f} ms, {ours / 1e6:.0f} ms by its stamps"
 
 
-def _nodes(root: MetricsSpan, nodes: Mapping[tuple[str, str], Node]) -> Iterator[str]:
+def _nodes(root: MetricSpan, nodes: Mapping[tuple[str, str], Node]) -> Iterator[str]:
     seen: set[tuple[str, str]] = set()
     for _, span in _spans(root):
         if span.node_id is None:
@@ -98,7 +98,7 @@ def _nodes(root: MetricsSpan, nodes: Mapping[tuple[str, str], Node]) -> Iterator
 
 
 def _runtimes(
-    root: MetricsSpan,
+    root: MetricSpan,
     nodes: Mapping[tuple[str, str], Node],
     pods: Mapping[str, Pod],
 ) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _runtimes(
                 yield from _runtime(span, attempt, pods)
 
 
-def _runtime(span: MetricsSpan, attempt: Attempt, pods: Mapping[str, Pod]) -> Iterator[str]:
+def _runtime(span: MetricSpan, attempt: Attempt, pods: Mapping[str, Pod]) -> Iterator[str]:
     """A container's start and end, each within the second that FlyteAdmin names."""
     pod = pods.get(attempt.pods[0]) if len(attempt.pods) == 1 else None
     if pod is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_flyteperf.analyze import audit, intervals, served, spans
 from pytest_flyteperf.analyze.cadvisor import container_uses
 from pytest_flyteperf.analyze.crd import first_seen
+from pytest_flyteperf.analyze.crosscheck import check_metrics
 from pytest_flyteperf.analyze.evidence import Watch
 from pytest_flyteperf.analyze.flytekit import flytekit_share
 from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, WORKING, Owner
@@ -95,6 +96,8 @@ def _analyze(recording: Recording) -> Measures:
             attribution.whole.point(Owner.UNKNOWN),
             attribution.whole.wall,
         )
+    if answer := recording.execution_metrics():
+        findings += check_metrics(answer.span, runs, {pod.name: pod for pod in pods or ()})
     counted = _signals(recording)
     if work.traced:
         findings += audit.check_signals(metrics, counted)
@@ -107,7 +110,9 @@ def _analyze(recording: Recording) -> Measures:
         ownership=ownership,
         operations=work.costs(),
         latencies=work.orchestration.latencies(),
-        state=None if records is None else measure_state(records, run.name, family),
+        state=None
+        if records is None
+        else measure_state(records, run.name, family, work.orchestration.evaluations),
         signals=(*counted, *_served(recording)),
         trace_source=recording.trace_source,
         components=(*component_uses(recording.about), *_container_uses(recording)),

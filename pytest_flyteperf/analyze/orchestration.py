@@ -45,6 +45,8 @@ class Orchestration:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], _Row] = {}
+        self.evaluations: list[tuple[str, int, int]] = []
+        """Execution, start and length of each round."""
 
     def take(self, handle: Handle) -> None:
         """Count a handle and everything beneath it."""
@@ -55,6 +57,8 @@ class Orchestration:
             beneath = operations[above].name if above >= 0 else spans.HANDLE
             spent = operation.end_ns - operation.start_ns
             self._add(operation.name, beneath, spent, failed=operation.failed)
+            if operation.name == spans.ROUND:
+                self.evaluations.append((handle.execution, operation.start_ns, spent))
 
     def _add(self, name: str, beneath: str, spent: int, *, failed: bool) -> None:
         row = self._rows.get((name, beneath))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,17 +17,24 @@ import msgspec
 from pytest_flyteperf.analyze import binary
 from pytest_flyteperf.analyze.crd import name_of
 from pytest_flyteperf.analyze.quantiles import nearest_rank
+from pytest_flyteperf.analyze.slopes import slope
 from pytest_flyteperf.analyze.stamps import seconds_ns
-from pytest_flyteperf.model import Revision, StateMeasures
+from pytest_flyteperf.model import LimitUse, Revision, SizeCost, StateMeasures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_flyteperf.analyze.documents import WorkflowRecord
 
 ETCD_LIMIT_BYTES = 1_572_864
 """etcd's default `--max-request-bytes`, 1.5 MiB."""
+GRPC_LIMIT_BYTES = 4 << 20
+"""gRPC's default limit for a message: FlyteAdmin is sent, and sends, compiled workflows."""
+CLOSURE_LIMIT_BYTES = 2 << 20
+"""`storage.limits.maxDownloadMBs`, 2 by default: a closure that is kept outside the object."""
 GZIP_LEVEL = 6
+MOST_ROUNDS = 300
+"""Rounds that a slope is made of, evenly chosen: its cost is the square of their number."""
 
 _PLUGIN_STATE = re.compile(rb'"pState":"[^"]*"')
 
@@ -50,6 +58,7 @@ def measure_state(
     records: Iterable[WorkflowRecord],
     execution: str,
     executions: frozenset[str],
+    rounds: Sequence[tuple[str, int, int]] = (),
 ) -> StateMeasures | None:
     """Sizes over all revisions of these executions' objects; None where no event shows one.
 
@@ -57,6 +66,7 @@ def measure_state(
         records: watch events of FlyteWorkflows.
         execution: the execution whose first revision is reported.
         executions: it and the executions that its launch plan nodes started.
+        rounds: execution, start and length of each round.
     """
     seen: set[tuple[str, str]] = set()
     first = written = 0
@@ -95,38 +105,101 @@ def measure_state(
         items += _array_items(stated)
     if not revisions:
         return None
-    return _measures(revisions, peak, written, first, max(items, default=None))
+    cost = _round_cost(revisions, rounds)
+    return _measures(revisions, peak, written, first, max(items, default=None), cost)
 
 
-def _measures(
+def _measures(  # noqa: PLR0913, PLR0917 -- what one pass over the revisions gave
     revisions: list[Revision],
     peak: _Peak,
     written: int,
     first: int,
     item: int | None,
+    cost: SizeCost | None,
 ) -> StateMeasures:
     size, status = len(peak.compact), len(peak.status)
-    nodes = sorted(_node_sizes(_STATUS.decode(peak.status)))
+    stated = _STATUS.decode(peak.status)
+    nodes = sorted(_node_sizes(stated))
+    document = msgspec.json.decode(peak.compact)
+    spec = size - status - len(peak.metadata)
+    node = nearest_rank(nodes, 50) if nodes else None
+    growth = _growth(document, spec, node)
+    closure = len(binary.encode({key: document.get(key) for key in _CLOSURE}))
     since = min(revision.received_ns for revision in revisions)
     return StateMeasures(
         revisions=len(revisions),
         written_bytes=written,
         first_bytes=first,
         peak_bytes=size,
-        peak_spec_bytes=size - status - len(peak.metadata),
+        peak_spec_bytes=spec,
         peak_status_bytes=status,
         peak_gzip_bytes=len(gzip.compress(peak.compact, GZIP_LEVEL, mtime=0)),
         peak_nodes=len(nodes),
-        node_bytes=nearest_rank(nodes, 50) if nodes else None,
-        peak_binary_bytes=len(binary.encode(msgspec.json.decode(peak.compact))),
+        node_bytes=node,
+        peak_binary_bytes=len(binary.encode(document)),
         peak_plugin_bytes=sum(len(state) for state in _PLUGIN_STATE.findall(peak.compact)),
         array_item_bytes=item,
         etcd_share=size / ETCD_LIMIT_BYTES,
+        dynamic_child_bytes=_dynamic_child(stated),
+        node_growth_bytes=growth,
+        write_amplification=written / size,
+        limits=(
+            _limit("etcd request", ETCD_LIMIT_BYTES, size, len(nodes), growth),
+            _limit("gRPC message", GRPC_LIMIT_BYTES, closure, *_per_node(document, closure)),
+            _limit("closure", CLOSURE_LIMIT_BYTES, closure, *_per_node(document, closure)),
+        ),
+        round_cost=cost,
         sizes=tuple(
             msgspec.structs.replace(revision, received_ns=revision.received_ns - since)
             for revision in sorted(revisions, key=lambda one: (one.received_ns, one.execution))
         ),
     )
+
+
+_CLOSURE = ("spec", "subWorkflows", "tasks")
+"""What of a FlyteWorkflow is the compiled workflow. Its binary form stands for the protobuf."""
+
+
+def _specified(document: dict[str, Any]) -> int:
+    """Nodes of the specification, those of sub-workflows included."""
+    inner = document.get("subWorkflows")
+    specs = [document.get("spec"), *(inner.values() if isinstance(inner, dict) else ())]
+    return sum(len(spec.get("nodes") or ()) for spec in specs if isinstance(spec, dict))
+
+
+def _per_node(document: dict[str, Any], used: int) -> tuple[int, int | None]:
+    count = _specified(document)
+    return count, used // count if count else None
+
+
+def _growth(document: dict[str, Any], spec: int, node: int | None) -> int | None:
+    _, specified = _per_node(document, spec)
+    return None if specified is None or node is None else specified + node
+
+
+def _limit(limit: str, most: int, used: int, nodes: int, each: int | None) -> LimitUse:
+    reached = nodes + (most - used) // each if each else None
+    return LimitUse(limit=limit, limit_bytes=most, used_bytes=used, nodes=reached)
+
+
+def _round_cost(
+    revisions: Sequence[Revision],
+    rounds: Sequence[tuple[str, int, int]],
+) -> SizeCost | None:
+    """Length of rounds against the bytes of the newest revision that had been received by then."""
+    by_name: dict[str, list[Revision]] = {}
+    for revision in sorted(revisions, key=lambda one: one.received_ns):
+        by_name.setdefault(revision.execution, []).append(revision)
+    stamps = {name: [one.received_ns for one in known] for name, known in by_name.items()}
+    points: list[tuple[float, float]] = []
+    for name, start, spent in rounds[:: 1 + len(rounds) // MOST_ROUNDS]:
+        index = bisect_right(stamps.get(name, []), start)
+        if index:
+            points.append((by_name[name][index - 1].total_bytes, spent))
+    fitted = slope(points)
+    if fitted is None:
+        return None
+    return SizeCost(ns_per_byte=fitted.per_unit, low=fitted.low, high=fitted.high)
 
 
 def _nodes(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -139,7 +212,7 @@ def _nodes(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
         for name, node in nodes.items():
             if isinstance(node, dict):
                 waiting.append(node.get("subNodeStatus"))
-                yield name, {key: value for key, value in node.items() if key != "subNodeStatus"}
+                yield name, _alone(node)
             else:
                 yield name, node
 
@@ -159,3 +232,31 @@ def _array_items(status: dict[str, Any]) -> list[int]:
         if isinstance(count, int) and count > 0:
             found.append(-(-len(msgspec.json.encode(array)) // count))
     return found
+
+
+def _dynamic_child(status: dict[str, Any]) -> int | None:
+    """Median bytes of the statuses of dynamic nodes' children, each without what is beneath it.
+
+    Beneath a dynamic node stands a node `dynamic-node`, and the children beneath that.
+    """
+    found: list[int] = []
+    waiting: list[Any] = [status.get("nodeStatus")]
+    while waiting:
+        nodes = waiting.pop()
+        if not isinstance(nodes, dict):
+            continue
+        for name, node in nodes.items():
+            if not isinstance(node, dict):
+                continue
+            below = node.get("subNodeStatus")
+            waiting.append(below)
+            if name == "dynamic-node" and isinstance(below, dict):
+                found += _node_sizes({"nodeStatus": {k: _alone(v) for k, v in below.items()}})
+    return nearest_rank(sorted(found), 50) if found else None
+
+
+def _alone(node: object) -> object:
+    """A node status without those beneath it."""
+    if not isinstance(node, dict):
+        return node
+    return {key: value for key, value in node.items() if key != "subNodeStatus"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_flyteperf.analyze.slopes import knee, slope
 from pytest_flyteperf.analyze.spans import CRD_WRITE, ROUND
-from pytest_flyteperf.model import Cliff, Growth, GrowthSlope
+from pytest_flyteperf.model import Cliff, Scaling, ScalingSlope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ PER_NODE = ("duration_ns", "flyte_ns", "handle_ns", "rounds", "crd_writes", "tas
 """Metrics that are asked for their cost per node."""
 
 
-def growth(samples: Iterable[tuple[int, Measures]]) -> Growth | None:
+def scaling(samples: Iterable[tuple[int, Measures]]) -> Scaling | None:
     """How the measures of a case grow with its size; None unless there are two sizes.
 
     Args:
@@ -45,7 +45,7 @@ def growth(samples: Iterable[tuple[int, Measures]]) -> Growth | None:
         _slope("round_ns", "byte", _operation(measured, ROUND)),
         _slope("crd_write_ns", "byte", _operation(measured, CRD_WRITE)),
     ]
-    return Growth(
+    return Scaling(
         sizes=tuple(sizes),
         slopes=tuple(one for one in found if one is not None),
         cliffs=_cliffs(measured),
@@ -75,11 +75,11 @@ def _operation(measured: Sequence[tuple[int, Measures]], operation: str) -> list
     return points
 
 
-def _slope(metric: str, per: str, points: list[Point]) -> GrowthSlope | None:
+def _slope(metric: str, per: str, points: list[Point]) -> ScalingSlope | None:
     fitted = slope(points)
     if fitted is None:
         return None
-    return GrowthSlope(
+    return ScalingSlope(
         metric=metric,
         per=per,
         per_unit=fitted.per_unit,
