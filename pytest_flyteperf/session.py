@@ -51,7 +51,7 @@ from pytest_flyteperf.run import folder, is_benchmark, is_whole
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack, check_comparison
-from pytest_flyteperf.turns import Side, Stage, Turns
+from pytest_flyteperf.turns import Side, Sides, Stage, Turns
 
 UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
 TERMINATED = 128 + signal.SIGTERM
@@ -207,48 +207,40 @@ class Session:
         self, item: pytest.Item, deployment: Deployment, spec: CaseSpec, plan: RunPlan
     ) -> Finished:
         """Measure a case on both Flytes until their difference is known, or the budget spent."""
-        sides: dict[Side, CaseResult] = {}
-
-        def start(side: Side, stack: Stack) -> Deployment:
-            if self._stack.control is None:
-                raise ClusterError(f"{deployment.cluster.name}: is not held; a fixture let it go")
-            started = stack.renew(deployment.cluster, self._stack.control)
-            sides.setdefault(side, self._empty(item, plan, started))
-            return started
-
-        def result() -> CaseResult:
-            return msgspec.structs.replace(sides[Side.HEAD], base=sides.get(Side.BASE))
-
-        def decided() -> bool:
-            so_far = result()
-            return not unsettled(_verdict(so_far, self._baseline(so_far)))
-
-        stacks = {Side.BASE: self._base, Side.HEAD: self._stack}
+        stacks = {Side.BASE: self._base or self._stack, Side.HEAD: self._stack}
+        sides = Sides(
+            {side: partial(self._renew, stack, deployment) for side, stack in stacks.items()},
+            partial(self._empty, item, plan),
+        )
         turns = Turns(
             spec,
             plan,
             Stage(
-                start={side: partial(start, side, one) for side, one in stacks.items() if one},
+                start=sides.start,
                 folder=self._folder,
                 progress=self._screen,
                 lock=self._stack.machine_lock(item.nodeid),
                 control=self._stack.control,
             ),
             self._settings.blocks,
-            decided,
+            lambda: sides.result is not None and _settled(sides.result),
         )
         try:
             for finished in turns:
-                side = finished.block.side
-                sides[side] = sides[side].having(finished.measured, digest=finished.digest)
-                sides[side].shape()
-                if Side.HEAD in sides:
-                    item.stash[_RESULT] = result()
+                sides.add(finished)
+                if sides.result is not None:
+                    item.stash[_RESULT] = sides.result
         finally:
             self._screen.clear()
-            if Side.HEAD in sides:
-                self._save(result())
-        return Finished(turns.outputs, turns.error, result().shape())
+            if sides.result is not None:
+                self._save(sides.result)
+        shape = None if sides.result is None else sides.result.shape()
+        return Finished(turns.outputs, turns.error, shape)
+
+    def _renew(self, stack: Stack, deployment: Deployment) -> Deployment:
+        if self._stack.control is None:
+            raise ClusterError(f"{deployment.cluster.name}: is not held; a fixture let it go")
+        return stack.renew(deployment.cluster, self._stack.control)
 
     def _begun(self, item: pytest.Item, deployment: Deployment, call: Call) -> CaseResult:
         """The result that a call adds to: in a sweep, what its earlier sizes measured."""
@@ -436,6 +428,11 @@ def _verdict(result: CaseResult, baseline: Baseline | None) -> CaseVerdict:
         result.policy,
         digest=result.digest,
     )
+
+
+def _settled(result: CaseResult) -> bool:
+    base = None if result.base is None else outcome.base_of(result.base)
+    return not unsettled(_verdict(result, base))
 
 
 def _measured(repeat: Repeat, units: int | None) -> Measured:

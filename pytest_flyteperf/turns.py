@@ -22,7 +22,7 @@ from pytest_flyteperf.execute import ABSENT, CaseRun, CaseSpec, run_case
 from pytest_flyteperf.execute.runner import Lifeline
 from pytest_flyteperf.model import Deployment, RunPlan
 from pytest_flyteperf.progress import Progress
-from pytest_flyteperf.result import Measured, is_valid
+from pytest_flyteperf.result import CaseResult, Measured, is_valid
 
 LEAST_BLOCKS = 4
 """Of a side, before the first look: fewer decide nothing at the gate's rate of false alarms."""
@@ -71,7 +71,7 @@ def groups(seed: int, case: str, blocks: int) -> Iterator[tuple[Block, ...]]:
 class Stage:
     """Where turns are taken: one cluster, on which either Flyte can be started."""
 
-    start: Mapping[Side, Callable[[], Deployment]]
+    start: Callable[[Side], Deployment]
     """Starts a side's Flyte anew, in place of whatever runs."""
     folder: Path
     """Recordings go below `blocks/<number>-<side>`."""
@@ -79,6 +79,45 @@ class Stage:
     lock: AbstractContextManager[object]
     """Held for a block; can be entered again within."""
     control: Lifeline | None
+
+
+class Sides:
+    """What came of a case on either Flyte so far."""
+
+    def __init__(
+        self,
+        start: Mapping[Side, Callable[[], Deployment]],
+        empty: Callable[[Deployment], CaseResult],
+    ) -> None:
+        """Keep how to start either Flyte, and how a deployment's result begins."""
+        self._start = start
+        self._empty = empty
+        self._results: dict[Side, CaseResult] = {}
+
+    def start(self, side: Side) -> Deployment:
+        """Start a side's Flyte anew."""
+        deployment = self._start[side]()
+        self._results.setdefault(side, self._empty(deployment))
+        return deployment
+
+    def add(self, finished: Finished) -> None:
+        """Take a repeat in.
+
+        Raises:
+            ExecutionError: it consisted of something else than its side's earlier ones.
+        """
+        side = finished.block.side
+        result = self._results[side].having(finished.measured, digest=finished.digest)
+        self._results[side] = result
+        result.shape()
+
+    @property
+    def result(self) -> CaseResult | None:
+        """The head's result with the base's in it; None before the head was started."""
+        head = self._results.get(Side.HEAD)
+        if head is None:
+            return None
+        return msgspec.structs.replace(head, base=self._results.get(Side.BASE))
 
 
 class Turns:
@@ -124,7 +163,7 @@ class Turns:
             progress(f"{self._spec.name}: starting its Flyte")
             run = run_case(
                 self._spec,
-                self._stage.start[block.side](),
+                self._stage.start(block.side),
                 plan,
                 out_dir=self._stage.folder / "blocks" / f"{block.number:02}-{block.side}",
                 progress=progress,

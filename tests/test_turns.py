@@ -57,7 +57,7 @@ class Fake:
             return side
 
         return Stage(
-            start={side: lambda side=side: start(side) for side in Side},
+            start=start,
             folder=folder,
             progress=lambda _: None,
             lock=self.lock(),
