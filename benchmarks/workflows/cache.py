@@ -5,15 +5,15 @@ import time
 from flytekit import task, workflow
 from flytekit.core.workflow import WorkflowBase
 
-from workflows.tasks import SMALL
+from workflows.tasks import ROOMY, SMALL
 
 
-@task(requests=SMALL)
+@task(requests=SMALL, limits=ROOMY)
 def new_key() -> int:
     return time.time_ns()
 
 
-@task(requests=SMALL, cache=True, cache_version="1", cache_serialize=True)
+@task(requests=SMALL, limits=ROOMY, cache=True, cache_version="1", cache_serialize=True)
 def reserved_increment(key: int, a: int) -> int:
     return a + 1 if key else a
 

@@ -3,7 +3,7 @@
 from flytekit import map_task, task, workflow
 from flytekit.core.workflow import WorkflowBase
 
-from workflows.tasks import SMALL, increment
+from workflows.tasks import ROOMY, SMALL, increment
 
 
 @workflow
@@ -19,12 +19,12 @@ def limited_map_of(at_once: int) -> WorkflowBase:
     return limited_map
 
 
-@task(requests=SMALL)
+@task(requests=SMALL, limits=ROOMY)
 def texts(count: int, length: int) -> list[str]:
     return ["x" * length] * count
 
 
-@task(requests=SMALL)
+@task(requests=SMALL, limits=ROOMY)
 def length_of(text: str) -> int:
     return len(text)
 

@@ -2,10 +2,10 @@
 
 from flytekit import LaunchPlan, map_task, task, workflow
 
-from workflows.tasks import SMALL, increment
+from workflows.tasks import ROOMY, SMALL, increment
 
 
-@task(requests=SMALL)
+@task(requests=SMALL, limits=ROOMY)
 def total(mapped: list[int], fanned: list[int], chained: int) -> int:
     return sum(mapped) + sum(fanned) + chained
 
