@@ -29,6 +29,7 @@ from pytest_flyteperf.errors import (
     ClusterError,
     ExecutionError,
     FlyteperfError,
+    RecordingError,
     RegistrationError,
     UsageError,
 )
@@ -315,7 +316,10 @@ class Session:
         if report.failed and result.verdict is None:
             failed = case_result.failed(result, _first_line(report.longreprtext))
             result = msgspec.structs.replace(result, verdict=failed)
-        vars(report)["flyteperf"] = str(self._save(result))
+        try:
+            vars(report)["flyteperf"] = str(self._save(result))
+        except RecordingError as error:
+            report.outcome, report.longrepr = "failed", str(error)
 
     # --- after the last case ------------------------------------------------------------------
 
@@ -350,7 +354,13 @@ class Session:
 
     def _save(self, result: CaseResult) -> Path:
         path = Path(result.folder) / "case.json"
-        atomic.write_text(path, msgspec.json.encode(result).decode())
+        try:
+            atomic.write_text(path, msgspec.json.encode(result).decode())
+        except OSError as error:
+            raise RecordingError(
+                f"{error.filename or path}: {error.strerror}; make room, or give --flyteperf-out "
+                "another folder"
+            ) from error
         return path
 
     @contextmanager

@@ -42,6 +42,18 @@ def test_a_second_run_waits_for_the_first(project):
     assert ran(run.returncode, output), output
 
 
+def test_results_that_cannot_be_written_are_one_line(project):
+    project.write("test_it.py", BENCHMARK)
+    project.write("results", "a file")
+    code, output = project.run("--flyteperf-out=results")
+
+    assert code == 1
+    assert "INTERNALERROR" not in output
+    assert "Traceback" not in output
+    said = "Not a directory; make room, or give --flyteperf-out another folder"
+    assert [line for line in output.splitlines() if line.endswith(said)], output
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
