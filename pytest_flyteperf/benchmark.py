@@ -24,7 +24,7 @@ BUDGET = 2
 _TIMES = tuple(name for name, metric in METRICS.items() if metric.unit == "ns")
 LEAST_SIZES = 2
 """A line needs so many points."""
-_MARKER_KEYS = ("repeats", "warmups", "timeout", "tolerance", "gate")
+_MARKER_KEYS = ("repeats", "warmups", "timeout", "tolerance", "gate", "needs")
 
 
 class Call(NamedTuple):
@@ -192,6 +192,21 @@ def marker(item: pytest.Item) -> dict[str, Any]:
             raise UsageError(f"{item.nodeid}: marker flyteperf: {unknown[0]} is none of {keys}")
         merged |= mark.kwargs
     return merged
+
+
+def needs(item: pytest.Item) -> tuple[str, ...]:
+    """Custom resource definitions that a test's case cannot run without.
+
+    Raises:
+        UsageError: they are something else than names.
+    """
+    given = marker(item).get("needs", ())
+    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        raise UsageError(
+            f"{item.nodeid}: marker flyteperf: needs={given!r}: give a list of names such as "
+            '["rayjobs.ray.io"]'
+        )
+    return tuple(given)
 
 
 def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_flyteperf import fixtures, run
-from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.errors import FlyteperfError, UsageError
 from pytest_flyteperf.settings import OPTIONS, resolve
 
 if TYPE_CHECKING:
     from pytest_flyteperf.settings import Settings
 
 MARKER = (
-    "flyteperf(repeats, warmups, timeout, tolerance, gate): how a benchmark is repeated and gated; "
-    "`repeats` and `warmups` are numbers, or numbers by size"
+    "flyteperf(repeats, warmups, timeout, tolerance, gate, needs): how a benchmark is repeated and "
+    "gated; `repeats` and `warmups` are numbers, or numbers by size; `needs` names custom resource "
+    "definitions without which it is skipped"
 )
 
 
@@ -59,8 +60,11 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Judge a benchmark once its own assertions hold."""
-    result = yield
+    """Judge a benchmark once its own assertions hold; our errors are one line each."""
+    try:
+        result = yield
+    except FlyteperfError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     if run.is_benchmark(pyfuncitem):
         fixtures.session(pyfuncitem.config).judge(pyfuncitem)
     return result

@@ -15,11 +15,13 @@ from pytest_flyteperf.errors import UsageError
 GROUP = "pytest_flyteperf.portfolios"
 OWN = "flyte"
 """The portfolio of this package: Flyte itself, with nothing else installed."""
+OURS = {OWN: "benchmarks", "ray": "portfolios/ray", "spark": "portfolios/spark"}
+"""Portfolios in the wheel, in `cases/<name>`, and the folders of the checkout it is made from."""
 
 
 def names() -> tuple[str, ...]:
     """Portfolios that are installed, in alphabetical order."""
-    return tuple(sorted({OWN, *(entry.name for entry in entry_points(group=GROUP))}))
+    return tuple(sorted({*OURS, *(entry.name for entry in entry_points(group=GROUP))}))
 
 
 def folder(name: str) -> Path:
@@ -28,8 +30,8 @@ def folder(name: str) -> Path:
     Raises:
         UsageError: no package offers it, two do, or its folder cannot be found.
     """
-    if name == OWN:
-        return _own()
+    if name in OURS:
+        return _own(name)
     found = tuple(entry_points(group=GROUP, name=name))
     if not found:
         raise UsageError(f"{name}: neither a path nor a portfolio; there are {', '.join(names())}")
@@ -39,10 +41,10 @@ def folder(name: str) -> Path:
     return _located(found[0])
 
 
-def _own() -> Path:
-    """Ours lies in the wheel; in a checkout it is the folder that the wheel is made from."""
+def _own(name: str) -> Path:
     package = Path(__file__).parent
-    return next(f for f in (package / "portfolio", package.parent / "benchmarks") if f.is_dir())
+    installed = package / "cases" / name
+    return installed if installed.is_dir() else package.parent / OURS[name]
 
 
 def _located(entry: EntryPoint) -> Path:

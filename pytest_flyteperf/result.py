@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_flyteperf.analyze.slopes import growth
+from pytest_flyteperf.analyze.slopes import per_thousand
 from pytest_flyteperf.errors import ExecutionError, RecordingError
 from pytest_flyteperf.gate import CaseVerdict, Policy, Verdict
 from pytest_flyteperf.model import (
@@ -75,7 +75,7 @@ class CaseResult(Frozen, frozen=True):
         sweeps: dict[int, list[tuple[int, Measures]]] = {}
         for one in self.repeats:
             sweeps.setdefault(one.repeat.index, []).append((one.units or 0, one.measures))
-        return tuple(growth(points) for points in sweeps.values() if len(points) == len(sizes))
+        return tuple(per_thousand(points) for points in sweeps.values() if len(points) == len(sizes))
 
     @property
     def valid(self) -> tuple[Measures, ...]:

@@ -51,7 +51,7 @@ from pytest_flyteperf.result import CaseResult, Measured
 from pytest_flyteperf.run import folder, is_benchmark, is_whole
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
-from pytest_flyteperf.stack import Stack, check_comparison
+from pytest_flyteperf.stack import Stack, check_comparison, missing
 from pytest_flyteperf.turns import Side, Sides, Stage, Turns
 
 UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
@@ -97,6 +97,7 @@ class Session:
                 name = benchmark.case_name(item)
                 repeats += benchmark.run_plan(item, self._settings).repeats
                 benchmark.policy(item, self._settings)
+                benchmark.needs(item)
             except UsageError as error:
                 raise pytest.UsageError(str(error)) from None
             if name in cases:
@@ -137,7 +138,14 @@ class Session:
     # --- a case -------------------------------------------------------------------------------
 
     def benchmark(self, item: pytest.Item, deployment: Deployment) -> Benchmark:
-        """What the test of a case calls."""
+        """What the test of a case calls.
+
+        Raises:
+            pytest.skip.Exception: the cluster lacks what the case needs.
+        """
+        with self._explained(item):
+            for name in missing(benchmark.needs(item), deployment.cluster):
+                pytest.skip(f"the cluster has no {name}; install the operator that brings it")
 
         def execute(call: Call) -> Finished:
             with self._explained(item):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from pytest_flyteperf.deploy import processes
@@ -13,6 +14,7 @@ from pytest_flyteperf.engine.build import Engine, is_program
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.errors import ClusterError, UsageError
 from pytest_flyteperf.execute import leavings
+from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import Cluster, Deployment
 from pytest_flyteperf.progress import Progress
 from pytest_flyteperf.provision import local
@@ -119,6 +121,24 @@ def check_comparison(settings: Settings) -> None:
             f"{program} has a FlyteAdmin of its own, {other} a stand-in: that would be their "
             "difference; compare two `flyte` programs, or two of releases and checkouts"
         )
+
+
+def missing(definitions: Sequence[str], cluster: Cluster) -> Iterator[str]:
+    """Custom resource definitions that a cluster does not have, of those that are asked for.
+
+    Raises:
+        KubeError: its API server does not answer.
+    """
+    if not definitions:
+        return
+    with KubeApi.from_kubeconfig(cluster.kubeconfig) as kube:
+        for name in definitions:
+            try:
+                kube.raw(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+            except KubeError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                yield name
 
 
 def _import_roots() -> list[str]:

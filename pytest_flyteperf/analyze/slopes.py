@@ -52,7 +52,7 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope | None:
     return Slope(per_unit, slopes[low], slopes[high], at_zero)
 
 
-def growth(points: Sequence[tuple[int, Measures]]) -> Measures:
+def per_thousand(points: Sequence[tuple[int, Measures]]) -> Measures:
     """How the metrics grow with the size: one repeat at each, as the cost of 1,000 units more.
 
     Execution and phase are those of the largest size. Where an audit check has fired at any size,
