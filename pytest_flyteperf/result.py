@@ -75,7 +75,9 @@ class CaseResult(Frozen, frozen=True):
         sweeps: dict[int, list[tuple[int, Measures]]] = {}
         for one in self.repeats:
             sweeps.setdefault(one.repeat.index, []).append((one.units or 0, one.measures))
-        return tuple(per_thousand(points) for points in sweeps.values() if len(points) == len(sizes))
+        return tuple(
+            per_thousand(points) for points in sweeps.values() if len(points) == len(sizes)
+        )
 
     @property
     def valid(self) -> tuple[Measures, ...]:
