@@ -68,7 +68,46 @@ def test_a_sub_task_of_a_map_costs_far_less_than_a_child_of_a_dynamic(recordings
 
     assert array.array_item_bytes == 22  # 20 sub-tasks share 440 bytes
     assert dynamic.array_item_bytes is None
+    assert array.dynamic_child_bytes is None
+    assert dynamic.dynamic_child_bytes == 53  # of ended ones: phase and `stoppedAt` are left
     assert dynamic.peak_plugin_bytes > 200
+
+
+def test_limits_and_the_node_count_that_reaches_them(recordings):
+    """
+    Of 51 statuses and specified nodes: a further node adds 560 bytes, so that 2,750 more fill what
+    is left of 1.5 MiB.
+    """
+    state = analyze_recording(recordings / "echo_wide/0").state
+    etcd, grpc, closure = state.limits
+
+    assert state.node_growth_bytes == 560
+    assert etcd.used_bytes == state.peak_bytes
+    assert etcd.nodes == 51 + (etcd.limit_bytes - state.peak_bytes) // 560
+    assert grpc.limit_bytes == 2 * closure.limit_bytes == 4 * 1024 * 1024
+    assert grpc.used_bytes == closure.used_bytes < state.peak_binary_bytes
+    assert state.write_amplification == state.written_bytes / state.peak_bytes
+
+
+def test_time_of_rounds_by_bytes_needs_traces_and_objects_that_grow(recordings):
+    """Made-up rounds that take 1 ms and 7 ns for each byte of the object that they began with."""
+    recording = Recording(recordings / "chain/0")
+    name = recording.execution.id.name
+    family = frozenset({name})
+    revisions = measure_state(recording.workflows(), name, family).sizes
+    first = min(record.received for record in recording.workflows())
+    begun = round(first * 1e9)
+    rounds = [
+        (name, begun + size.received_ns + 1000, 1_000_000 + 7 * size.total_bytes)
+        for size in revisions
+    ]
+
+    cost = measure_state(recording.workflows(), name, family, rounds).round_cost
+
+    assert cost.low <= cost.ns_per_byte <= cost.high
+    assert cost.ns_per_byte == pytest.approx(7)
+    assert measure_state(recording.workflows(), name, family).round_cost is None
+    assert measure_state(recording.workflows(), name, family, rounds[:1]).round_cost is None
 
 
 def test_revisions_that_are_shown_twice_count_once(recordings):
