@@ -28,7 +28,8 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         say_json({str(folder): found for folder, found in analyzed})
         return 0
-    say(measures.lines([found for _, found in analyzed], columns=columns()))
+    names = ["/".join(folder.resolve().parts[-2:]) for folder in given.folders]
+    say(measures.lines([found for _, found in analyzed], names=names, columns=columns()))
     for folder, found in analyzed:
         say(("", *ownership.lines(str(folder), [found])))
     return 0

@@ -14,8 +14,24 @@ if TYPE_CHECKING:
 
 GAP: Final = "  "
 LEAST_NAME: Final = 16
-HEADINGS: Final = {
+OWNERS: Final = {
+    "duration_ns": "duration",
     "flyte_ns": "Flyte",
+    "working_ns": "working",
+    "waiting_ns": "waiting",
+    "kubernetes_ns": "K8s",
+    "user_ns": "user",
+    "external_ns": "external",
+    "held_ns": "held",
+    "backoff_ns": "backoff",
+    "unknown_ns": "unknown",
+    "overhead_ns": "overhead",
+    "handle_ns": "in handles",
+    "pod_ns": "in pods",
+}
+"""Times in the order of the table: working and waiting are Flyte's, Flyte to unknown the duration;
+then sums that do not follow the critical path. Others come as `METRICS` has them."""
+COUNTS: Final = {
     "workflow_events": "wf ev",
     "node_events": "node ev",
     "task_events": "task ev",
@@ -25,39 +41,66 @@ HEADINGS: Final = {
     "blob_writes": "blob wr",
 }
 """Shorter than a metric's title, where a column need not be as wide."""
+RARE: Final = frozenset({"external_ns", "held_ns", "backoff_ns"})
+"""Owners that have no column where none of the recordings has any of their time."""
 
 
-def lines(measured: Sequence[Measures], *, columns: int = 80) -> tuple[str, ...]:
+def lines(
+    measured: Sequence[Measures], *, names: Sequence[str] | None = None, columns: int = 80
+) -> tuple[str, ...]:
     """Return one line a recording, and the lines of the findings.
 
     A metric that no recording shows has no column; where the rest is wider than the terminal, it
-    is printed in several tables.
+    is printed in several tables, times before counts.
+
+    Args:
+        measured: of each recording.
+        names: what to call the recordings; else their executions' names.
+        columns: how wide the terminal is.
     """
-    names = [escaped(m.execution) for m in measured]
+    if not measured:
+        return ()
+    called = [escaped(name) for name in names or [m.execution for m in measured]]
     room = max(LEAST_NAME, columns // 4)
-    names = [shortened(name, room) for name in names]
-    first = _column("execution", names, right=False)
-    others = [_column("phase", [escaped(m.phase).lower() for m in measured], right=False)]
-    for metric in METRICS.values():
-        values = [m.metrics.get(metric.name) for m in measured]
-        if any(value is not None for value in values):
-            cells = [UNKNOWN if value is None else figure(value, metric) for value in values]
-            others.append(_column(HEADINGS.get(metric.name, metric.title), cells, right=True))
+    first = _column("execution", [shortened(name, room) for name in called], right=False)
+    others = [name for name in METRICS if name not in OWNERS]
+    times = [_metric(measured, name, heading) for name, heading in OWNERS.items()]
+    counts = [_metric(measured, name, COUNTS.get(name, METRICS[name].title)) for name in others]
+    phases = _column("phase", [escaped(m.phase).lower() for m in measured], right=False)
+    groups = [[c for c in times if c], [phases, *(c for c in counts if c)]]
+    whole = [column for group in groups for column in group]
+    if sum(width(c[0]) + len(GAP) for c in (first, *whole)) - len(GAP) <= columns:
+        groups = [whole]
     found = tuple(
-        f"{escaped(m.execution)}: {f.severity.value}: {escaped(f'{f.check}: {f.evidence}')}"
-        for m in measured
+        f"{name}: {f.severity.value}: {escaped(f'{f.check}: {f.evidence}')}"
+        for name, m in zip(called, measured, strict=True)
         for f in m.findings
     )
-    return (*_tables(first, others, columns), *found) if measured else ()
+    return (*_tables(first, groups, columns), *found)
 
 
-def _tables(first: list[str], others: Sequence[list[str]], columns: int) -> tuple[str, ...]:
-    tables: list[list[list[str]]] = [[first]]
-    for column in others:
-        taken = sum(width(c[0]) + len(GAP) for c in tables[-1])
-        if len(tables[-1]) > 1 and taken + width(column[0]) > columns:
+def _metric(measured: Sequence[Measures], name: str, heading: str) -> list[str]:
+    """A metric's column; empty where no recording shows it, or none has any of a rare owner's."""
+    values = [m.metrics.get(name) for m in measured]
+    if all(value is None or (name in RARE and not value) for value in values):
+        return []
+    metric = METRICS[name]
+    cells = [UNKNOWN if value is None else figure(value, metric) for value in values]
+    return _column(heading, cells, right=True)
+
+
+def _tables(
+    first: list[str], groups: Sequence[Sequence[list[str]]], columns: int
+) -> tuple[str, ...]:
+    tables: list[list[list[str]]] = []
+    for group in groups:
+        if group:
             tables.append([first])
-        tables[-1].append(column)
+        for column in group:
+            taken = sum(width(c[0]) + len(GAP) for c in tables[-1])
+            if len(tables[-1]) > 1 and taken + width(column[0]) > columns:
+                tables.append([first])
+            tables[-1].append(column)
     printed = [[GAP.join(cells).rstrip() for cells in zip(*table, strict=True)] for table in tables]
     return tuple(line for i, table in enumerate(printed) for line in ([""] if i else []) + table)
 

@@ -12,22 +12,38 @@ def test_one_line_a_recording():
     measured = repeats(duration_ns=[4800 * MS, None], node_events=[18, 9])
 
     assert measures.lines(measured) == (
-        "execution  phase      duration  node ev",
-        "chain-0    succeeded    4.80 s       18",
-        "chain-1    succeeded         ?        9",
+        "execution  duration  phase      node ev",
+        "chain-0      4.80 s  succeeded       18",
+        "chain-1           ?  succeeded        9",
     )
 
 
-def test_a_wide_table_is_broken_into_several():
+def test_recordings_go_by_the_names_they_are_given():
+    measured = repeats(pods=[1, 2])
+
+    table = measures.lines(measured, names=["chain/0", "chain/1"])
+
+    assert [line.split()[0] for line in table] == ["execution", "chain/0", "chain/1"]
+
+
+def test_a_wide_table_is_broken_into_several_times_before_counts():
     measured = repeats(duration_ns=[4800 * MS], handle_ns=[500 * MS], node_events=[18])
 
     assert measures.lines(measured, columns=32) == (
-        "execution  phase      duration",
-        "chain-0    succeeded    4.80 s",
+        "execution  duration  in handles",
+        "chain-0      4.80 s      500 ms",
         "",
-        "execution  working  node ev",
-        "chain-0     500 ms       18",
+        "execution  phase      node ev",
+        "chain-0    succeeded       18",
     )
+
+
+def test_owners_that_are_rare_have_a_column_where_they_have_time():
+    none = measures.lines(repeats(held_ns=[0, 0], unknown_ns=[0, 0]), columns=160)
+    some = measures.lines(repeats(held_ns=[0, 5 * MS], unknown_ns=[0, 0]), columns=160)
+
+    assert none[0].split() == ["execution", "unknown", "phase"]
+    assert some[0].split() == ["execution", "held", "unknown", "phase"]
 
 
 def test_findings_stand_below():
