@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,17 +11,21 @@ from pathlib import Path
 import msgspec
 
 from pytest_flyteperf import __version__, acceptance
+from pytest_flyteperf.analyze import scaling
 from pytest_flyteperf.errors import RecordingError
 from pytest_flyteperf.gate import Accepted, Baseline, BaselineStore, as_baseline, explain
 from pytest_flyteperf.gate.environment import key
-from pytest_flyteperf.model import Size
-from pytest_flyteperf.report import causes, comparison, github, ownership, runs, terminal
+from pytest_flyteperf.model import Measures, Size
+from pytest_flyteperf.report import causes, comparison, github, growth, ownership, runs, terminal
 from pytest_flyteperf.report import results as documents
 from pytest_flyteperf.report.delta import delta
 from pytest_flyteperf.report.sections import Results
 from pytest_flyteperf.report.text import Style
 from pytest_flyteperf.result import CaseResult
 from pytest_flyteperf.settings import Settings, Update
+
+_PARAMETER = re.compile(r"(?P<test>.+)\[(?P<size>[0-9]+)\]")
+"""Node id of a test with one parameter, a whole number."""
 
 
 def base_of(base: CaseResult) -> Baseline:
@@ -93,10 +98,32 @@ def summary(
     for result in results if verbose else ():
         yield ""
         yield from ownership.lines(result.case, result.samples)
+    for title, points in sweeps(results):
+        if (found := scaling(points)) is not None:
+            yield ""
+            yield from growth.lines(title, found)
     lines = terminal.warnings(verdicts, style=style) if settings.baseline else ()
     if lines:
         yield ""
         yield from lines
+
+
+def sweeps(results: Sequence[CaseResult]) -> Iterator[tuple[str, tuple[tuple[int, Measures], ...]]]:
+    """Cases that ran in several sizes, with each size's measures.
+
+    A test that sweeps over sizes is one; so are the tests that one parameter, a whole number,
+    tells apart.
+    """
+    parametrized: dict[str, list[tuple[int, Measures]]] = {}
+    for result in results:
+        if result.points:
+            yield result.case, result.points
+        elif found := _PARAMETER.fullmatch(result.nodeid):
+            points = [(int(found["size"]), one) for one in result.valid]
+            parametrized.setdefault(found["test"], []).extend(points)
+    for test, found_points in parametrized.items():
+        if len({size for size, _ in found_points}) > 1:
+            yield test.rpartition("::")[2].removeprefix("test_"), tuple(found_points)
 
 
 def _comparison(results: Sequence[CaseResult], style: Style) -> Iterator[str]:

@@ -80,6 +80,15 @@ class CaseResult(Frozen, frozen=True):
         )
 
     @property
+    def points(self) -> tuple[tuple[int, Measures], ...]:
+        """Of a sweep, the size and the measures of each valid repeat; empty for other cases."""
+        return tuple(
+            (one.units, one.measures)
+            for one in self.repeats
+            if one.units is not None and is_valid(one.measures)
+        )
+
+    @property
     def valid(self) -> tuple[Measures, ...]:
         """Samples that no audit check has thrown out."""
         return tuple(filter(is_valid, self.samples))
