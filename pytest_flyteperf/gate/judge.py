@@ -5,6 +5,7 @@ Exact counts are compared exactly; ranged counts and times as in `compare`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
@@ -325,12 +326,14 @@ def _known(valid: Sequence[Measures], name: str) -> tuple[int, ...]:
 
 def _kind(metric: Metric, before: Sequence[int], *, podless: bool) -> Kind:
     """A count is exact only if the baseline's own repeats agree on it."""
-    usual = max((before.count(value) for value in set(before)), default=0)
+    if metric.unit is not Unit.COUNT:
+        return Kind.MAGNITUDE
+    usual = max(Counter(before).values(), default=0)
     if metric.exact and usual == len(before):
         return Kind.EXACT
     if metric.exact_without_pods and podless and usual >= AGREEMENT * len(before):
         return Kind.EXACT
-    return Kind.RANGED if metric.unit is Unit.COUNT else Kind.MAGNITUDE
+    return Kind.RANGED
 
 
 def _metric(c: _Comparison, baseline: Baseline | None, policy: Policy) -> MetricVerdict:

@@ -18,6 +18,8 @@ What is uncertain about either is an error of the shift.
 from __future__ import annotations
 
 import math
+from itertools import chain
+from operator import mul
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_flyteperf.model import CANARIES
@@ -66,13 +68,12 @@ class Pace:
         self._names = names
         self._deviation = deviation
         groups = [*before, now]
-        self._rows = [_centred(rows) for rows in groups]
-        self._centred = [row for rows in self._rows for row in rows]
-        self._freedom = len(self._centred) - len(groups)
-        columns = range(len(names))
-        self._products = [
-            [math.fsum(row[i] * row[j] for row in self._centred) for j in columns] for i in columns
+        self._within = [
+            [_deviations(column) for column in zip(*rows, strict=True)] for rows in groups
         ]
+        self._columns = [list(chain(*parts)) for parts in zip(*self._within, strict=True)]
+        self._freedom = len(self._columns[0]) - len(groups)
+        self._products = [[_dot(a, b) for b in self._columns] for a in self._columns]
         self._levels = self._session_levels(groups)
 
     @property
@@ -105,15 +106,14 @@ class Pace:
         slopes = self._slopes([v for group in groups for v in _deviations(group)])
         reference, level_now = self._reference([len(group) for group in before])
         follows, uncertain = self._follows(before, elasticity)
-        adjusted = [
-            tuple(
-                value
-                - follows * (level - reference)
-                - math.fsum(slope * x for slope, x in zip(slopes, row, strict=True))
-                for value, row in zip(group, rows, strict=True)
-            )
-            for group, rows, (level, _) in zip(groups, self._rows, self._levels, strict=True)
-        ]
+        adjusted = []
+        for group, columns, (level, _) in zip(groups, self._within, self._levels, strict=True):
+            by = follows * (level - reference)
+            left = [value - by for value in group]
+            for slope, column in zip(slopes, columns, strict=True):
+                if slope:
+                    left = [value - slope * x for value, x in zip(left, column, strict=True)]
+            adjusted.append(tuple(left))
         moved = level_now - reference
         noise = self._levels[-1][1] + math.fsum(e for _, e in self._levels[:-1]) / len(before) ** 2
         return Adjusted(
@@ -144,12 +144,9 @@ class Pace:
     def _slopes(self, values: Sequence[float]) -> list[float]:
         """Slope within sessions for each canary, 0 where it explains nothing."""
         count = len(self._products)
-        with_values = [
-            math.fsum(row[i] * v for row, v in zip(self._centred, values, strict=True))
-            for i in range(count)
-        ]
+        with_values = [_dot(column, values) for column in self._columns]
         kept = [i for i in range(count) if self._products[i][i] > 0]
-        square = math.fsum(v * v for v in values)
+        square = _dot(values, values)
         slopes = [0.0] * count
         while kept and self._freedom - len(kept) >= LEAST_FREEDOM:
             inverse = inverted([[self._products[i][j] for j in kept] for i in kept])
@@ -228,19 +225,14 @@ def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
     return [row[size:] for row in rows]
 
 
-def _means(rows: Sequence[Sequence[float]]) -> list[float]:
-    return [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
-
-
-def _centred(rows: _Rows) -> list[list[float]]:
-    means = _means(rows)
-    return [[x - mean for x, mean in zip(row, means, strict=True)] for row in rows]
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum(map(mul, a, b))
 
 
 def _error_of_means(groups: Sequence[Sequence[float]]) -> float:
     """Squared standard error of a group's mean that its own repeats explain, over the groups."""
     count = sum(map(len, groups))
-    square = math.fsum(v * v for group in groups for v in _deviations(group))
+    square = sum(_dot(spread, spread) for spread in map(_deviations, groups))
     return square / max(1, count - len(groups)) * len(groups) / count
 
 
