@@ -63,3 +63,20 @@ def test_without_a_baseline_it_passes_with_a_line_and_fails_under_strict(project
     )
     assert code == 1
     assert "no baseline" in output
+
+
+def test_a_tolerance_that_cannot_be_decided_is_refused_and_a_renamed_baseline_told(baseline):
+    code, output = baseline.run(
+        "--flyteperf-baseline", "--flyteperf-tolerance=0.001", "--flyteperf-keep"
+    )
+    assert code == 1
+    assert "tolerance 0.1 % of duration cannot be decided with" in output
+    assert "Traceback" not in output
+
+    (path,) = baseline.folder.glob("baselines/*/echo_chain.yaml")
+    path.write_text(path.read_text().replace("case: echo_chain", "case: old_chain"))
+    path.rename(path.with_name("old_chain.yaml"))
+    code, output = baseline.run("--flyteperf-baseline", "--flyteperf-repeats=1")
+    assert ran(code, output), output
+    assert "echo_chain: no-baseline" in output
+    assert "old_chain (default) looks renamed to echo_chain" in output

@@ -44,6 +44,41 @@ def test_an_unchanged_portfolio_raises_no_alarm():
 
 
 @pytest.mark.parametrize(
+    ("sentence", "broken"),
+    [
+        ("a rate for each comparison alone", {"comparisons": 1, "false_alarms": 0.3}),
+        ("sessions taken for repeats", {"session_deviation": 0.0, "false_alarms": 0.3}),
+    ],
+)
+def test_the_simulation_sees_a_gate_that_spends_too_much(sentence, broken):
+    source = random.Random(2)  # noqa: S311
+    policy = structs.replace(error_rates.AT_PACE, floors={"handle_ns": 0}, **broken)
+    alarms = sum(
+        any(
+            error_rates.verdict(noise, Plan(1, 10, 10, 0.04), source, policy=policy)
+            is Verdict.REGRESSED
+            for noise in CASES
+            for _ in range(5)
+        )
+        for _ in range(60)
+    )
+
+    assert alarms > 3, sentence
+
+
+def test_the_simulation_sees_looks_that_each_spend_the_whole_chance(monkeypatch):
+    source = random.Random(6)  # noqa: S311
+    monkeypatch.setattr(gate.policy, "_spent", lambda _chance, _share: 0.2)
+
+    runs = [
+        error_rates.sequential(BY_NAME["echo_chain"], Plan(1, 40, 40, 0.06), source)
+        for _ in range(60)
+    ]
+
+    assert any(verdict is Verdict.REGRESSED for verdict, _ in runs)
+
+
+@pytest.mark.parametrize(
     ("case", "plan", "effect"),
     [
         # Two minutes, and five, of measuring; the five sessions of a baseline as long.
