@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -254,24 +255,24 @@ def _compose(request: Request, wiring: Wiring, logs: Path) -> tuple[ProcessSpec,
         "OTEL_BSP_MAX_QUEUE_SIZE": str(TRACE_QUEUE),
         "OTEL_BSP_SCHEDULE_DELAY": str(TRACE_DELAY_MS),
     }
-    unset = tuple(n for n in os.environ if n.startswith("OTEL_") and n not in environment)
-    admin_ready = GrpcProbe(target=f"{LOOPBACK}:{wiring.admin_port}")
-    health = HttpProbe(url=f"http://{LOOPBACK}:{wiring.metrics_port}/healthcheck")
+    process = partial(
+        ProcessSpec,
+        env=environment,
+        unset=tuple(n for n in os.environ if n.startswith("OTEL_") and n not in environment),
+        cwd=str(folder),
+        probe=GrpcProbe(target=f"{LOOPBACK}:{wiring.admin_port}"),
+        ready_timeout_s=READY_S,
+        order=_ORDER,
+    )
     if engine.full_flyte is not None and request.database is not None:
         config = full_config(wiring, request.database, request.overrides)
         return (
-            ProcessSpec(
+            process(
                 name=FLYTE,
                 argv=(engine.full_flyte, "start", "--config", _write(folder, FLYTE, config)),
                 log=str(logs / "flyte.log"),
-                env=environment,
-                unset=unset,
-                cwd=str(folder),
-                probe=admin_ready,
-                ready_timeout_s=READY_S,
                 # With its webhook off it ignores SIGTERM.
                 stop_signal=signal.SIGKILL,
-                order=_ORDER,
             ),
         )
     if engine.admin is None or engine.propeller is None:
@@ -279,26 +280,12 @@ def _compose(request: Request, wiring: Wiring, logs: Path) -> tuple[ProcessSpec,
     admin = _write(folder, ADMIN, standin_config(wiring, request.overrides))
     propeller = _write(folder, PROPELLER, propeller_config(wiring, request.overrides))
     return (
-        ProcessSpec(
-            name=ADMIN,
-            argv=(engine.admin, "--config", admin),
-            log=str(logs / "admin.log"),
-            env=environment,
-            unset=unset,
-            cwd=str(folder),
-            probe=admin_ready,
-            ready_timeout_s=READY_S,
-            order=_ORDER,
-        ),
-        ProcessSpec(
+        process(name=ADMIN, argv=(engine.admin, "--config", admin), log=str(logs / "admin.log")),
+        process(
             name=PROPELLER,
             argv=(engine.propeller, "--config", propeller),
             log=str(logs / "propeller.log"),
-            env=environment,
-            unset=unset,
-            cwd=str(folder),
-            probe=health,
-            ready_timeout_s=READY_S,
+            probe=HttpProbe(url=f"http://{LOOPBACK}:{wiring.metrics_port}/healthcheck"),
             after=(ADMIN,),
             order=_ORDER + 1,
         ),
