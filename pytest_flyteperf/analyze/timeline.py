@@ -131,6 +131,19 @@ class Timeline:
             index += 1
         return kinds
 
+    def stretches(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Continuous stretches of work that overlap [start, end), whole."""
+        found: list[tuple[int, int]] = []
+        for index in range(max(0, bisect_right(self._starts, start) - 1), len(self.segments)):
+            low, high, _ = self.segments[index]
+            if low >= end:
+                break
+            if found and found[-1][1] == low:
+                found[-1] = (found[-1][0], high)
+            elif high > start:
+                found.append((low, high))
+        return found
+
     def last_start(self, before: int) -> int | None:
         """When the last continuous stretch of work that began before an instant began."""
         index = bisect_right(self._starts, before) - 1
