@@ -61,6 +61,8 @@ class Settings:
     gate: str | None
     typed: frozenset[str]
     """Fields that a flag or a variable set: they win over a marker, which wins over the ini."""
+    report: Path | None
+    benchmark_json: Path | None
     root: Path
     """Folder that relative paths start from: pytest's rootdir, or the working folder."""
 
@@ -297,6 +299,22 @@ OPTIONS: tuple[Option, ...] = (
         default=".flyteperf",
         help="folder of recordings and results",
         metavar="DIR",
+        path=True,
+    ),
+    Option(
+        name="report",
+        kind=str,
+        default=None,
+        help="write the HTML report there too; each run's folder has one",
+        metavar="FILE",
+        path=True,
+    ),
+    Option(
+        name="benchmark-json",
+        kind=str,
+        default=None,
+        help="write durations as pytest-benchmark does, for its compare command",
+        metavar="FILE",
         path=True,
     ),
 )

@@ -181,9 +181,7 @@ def _pieces(
     return found
 
 
-def _cuts(
-    facts: Facts, start: int, end: int, timeline: Timeline | None, room: int
-) -> list[int]:
+def _cuts(facts: Facts, start: int, end: int, timeline: Timeline | None, room: int) -> list[int]:
     edges = {edge for layer in facts.layers for edge in (layer.start, layer.end)}
     for container in facts.containers:
         edges |= {container.started.point, container.finished.point}

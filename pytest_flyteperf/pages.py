@@ -1,0 +1,128 @@
+"""The HTML report of a run, from the files in its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_flyteperf import __version__
+from pytest_flyteperf.analyze.lanes import Lanes, read_lanes
+from pytest_flyteperf.errors import RecordingError, UsageError
+from pytest_flyteperf.gate import Baseline, BaselineStore, atomic, explain
+from pytest_flyteperf.gate.statistics import median
+from pytest_flyteperf.outcome import CaseResult, base_of, commands, failed, load
+from pytest_flyteperf.report import causes
+from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
+from pytest_flyteperf.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NAME: Final = "report.html"
+TRACE: Final = "trace.perfetto.json"
+"""Beside a recording; see `report.perfetto`."""
+
+
+def write(results: Sequence[CaseResult], settings: Settings, path: Path, *, recorded: str) -> None:
+    """Write the report of a run, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+        BaselineError: a baseline cannot be read.
+    """
+    contents = [content(result, settings, path.parent) for result in results]
+    run = Path(results[0].folder).parent.name if results else path.parent.name
+    page = render(contents, recorded=recorded, tool=__version__, run=run)
+    atomic.write_text(path, page)
+
+
+def read_run(folder: Path) -> tuple[CaseResult, ...]:
+    """The cases in a run's folder, their recordings looked for where the folder is now.
+
+    Raises:
+        UsageError: it is no folder of a run.
+        RecordingError: one is damaged.
+    """
+    paths = sorted(folder.glob("*/case.json"))
+    if not paths and not (folder / "results.json").is_file():
+        raise UsageError(f"{folder}: no run lies there; give a folder such as .flyteperf/runs/RUN")
+    return tuple(load(path) for path in paths)
+
+
+def latest_run(out: Path) -> Path:
+    """The folder of the latest run beneath the folder of recordings and results.
+
+    Raises:
+        UsageError: there is none.
+    """
+    runs = sorted(path for path in (out / "runs").glob("*") if path.is_dir())
+    if not runs:
+        raise UsageError(f"{out / 'runs'}: holds no run yet; `flyteperf run` makes one")
+    return runs[-1]
+
+
+def content(result: CaseResult, store: BaselineStore, beside: Path, *, gating: bool) -> CaseContent:
+    """All that the page says of a case.
+
+    Args:
+        result: of the case.
+        store: where the baseline of its verdict lies.
+        beside: folder of the page, from which links start.
+        gating: whether the run was held against baselines.
+    """
+    verdict = result.verdict or failed(result, "the run ended before its verdict")
+    baseline = _compared(result, store)
+    return CaseContent(
+        verdict=verdict,
+        subject=result.subject,
+        environment=result.environment,
+        repeats=tuple(_repeats(result, beside)),
+        baseline=baseline,
+        cause=causes.lines(verdict, explain(verdict, baseline, result.samples)),
+        lanes=_lanes(result),
+        gating=baseline is not None or verdict.baseline is not None,
+        rerun=rerun,
+        accept=accept,
+    )
+
+
+def _compared(result: CaseResult, store: BaselineStore) -> Baseline | None:
+    """The baseline of the verdict, unless it was replaced since; of two Flytes the base."""
+    if result.base is not None:
+        return base_of(result.base)
+    if result.verdict is None or result.verdict.baseline is None:
+        return None
+    found = store.find(result.case, result.size, result.environment)
+    same = found is not None and found.recorded == result.verdict.baseline.recorded
+    return found if same else None
+
+
+def _repeats(result: CaseResult, beside: Path) -> Iterator[RepeatContent]:
+    for one in result.repeats:
+        folder = Path(one.repeat.recording)
+        trace = folder / TRACE
+        link = os.path.relpath(trace, beside) if trace.is_file() else None
+        yield RepeatContent(
+            measures=one.measures,
+            recording=os.path.relpath(folder),
+            links=Links(trace=link),
+        )
+
+
+def _lanes(result: CaseResult) -> Lanes | None:
+    """The valid repeat whose duration is nearest the median, drawn; None if none can be read."""
+    timed = [
+        (ns, one)
+        for one in result.repeats
+        if one.measures in result.valid
+        and (ns := one.measures.metrics.get("duration_ns")) is not None
+    ]
+    if not timed:
+        return None
+    middle = median([ns for ns, _ in timed])
+    _, nearest = min(timed, key=lambda pair: abs(pair[0] - middle))
+    try:
+        return read_lanes(nearest.repeat.recording)
+    except RecordingError:
+        return None

@@ -1,0 +1,56 @@
+"""What a page is made from: a case with everything that is known of it."""
+
+from __future__ import annotations
+
+from pytest_flyteperf.analyze.lanes import Lanes
+from pytest_flyteperf.gate import Baseline, CaseVerdict
+from pytest_flyteperf.model import Environment, Frozen, Measures, Severity, Subject
+
+
+class Links(Frozen, frozen=True):
+    """Where else a repeat can be looked at; None where it cannot."""
+
+    trace: str | None = None
+    """A Perfetto trace, relative to the page."""
+    console: str | None = None
+    """The execution in Flyte's console."""
+    jaeger: str | None = None
+    """Its traces in Jaeger."""
+
+
+class RepeatContent(Frozen, frozen=True):
+    """One repeat of a case."""
+
+    measures: Measures
+    recording: str
+    """Its folder, as the reader would type it."""
+    links: Links = Links()
+
+    @property
+    def valid(self) -> bool:
+        """Whether no audit check has thrown it out."""
+        return all(f.severity is not Severity.INVALID for f in self.measures.findings)
+
+
+class CaseContent(Frozen, frozen=True):
+    """One case of a run."""
+
+    verdict: CaseVerdict
+    subject: Subject
+    environment: Environment
+    repeats: tuple[RepeatContent, ...] = ()
+    baseline: Baseline | None = None
+    """What the verdict compared with; None where there is none, or it was replaced since."""
+    cause: tuple[str, ...] = ()
+    """Lines that say what moved, strongest first."""
+    lanes: Lanes | None = None
+    """The repeat that the timeline shows; None where its recording is gone."""
+    gating: bool = True
+    """Whether the run was held against baselines."""
+    rerun: str | None = None
+    accept: str | None = None
+
+    @property
+    def valid(self) -> tuple[Measures, ...]:
+        """Measures of the repeats that count."""
+        return tuple(repeat.measures for repeat in self.repeats if repeat.valid)
