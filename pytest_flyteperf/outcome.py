@@ -13,10 +13,26 @@ import msgspec
 from pytest_flyteperf import __version__, acceptance
 from pytest_flyteperf.analyze import scaling
 from pytest_flyteperf.errors import RecordingError
-from pytest_flyteperf.gate import Accepted, Baseline, BaselineStore, as_baseline, explain
+from pytest_flyteperf.gate import (
+    Accepted,
+    Baseline,
+    BaselineStore,
+    as_baseline,
+    atomic,
+    explain,
+)
 from pytest_flyteperf.gate.environment import key
 from pytest_flyteperf.model import Measures, Size
-from pytest_flyteperf.report import causes, comparison, github, growth, ownership, runs, terminal
+from pytest_flyteperf.report import (
+    causes,
+    comparison,
+    github,
+    growth,
+    ownership,
+    pytest_benchmark,
+    runs,
+    terminal,
+)
 from pytest_flyteperf.report import results as documents
 from pytest_flyteperf.report.delta import delta
 from pytest_flyteperf.report.sections import Results
@@ -143,11 +159,22 @@ def _compared(result: CaseResult) -> comparison.Compared:
     return comparison.Compared(verdict=verdict, cause=cause(result), blocks=blocks)
 
 
-def cause(result: CaseResult) -> tuple[str, ...]:
-    """Lines that say what moved between the two sides of a comparison, strongest first."""
-    if result.base is None or result.verdict is None:
+def held_against(result: CaseResult, store: BaselineStore | None) -> Baseline | None:
+    """What a verdict compared with: the other side, or the baseline unless replaced since."""
+    if result.base is not None:
+        return base_of(result.base)
+    if store is None or result.verdict is None or result.verdict.baseline is None:
+        return None
+    found = store.find(result.case, result.size, result.environment)
+    same = found is not None and found.recorded == result.verdict.baseline.recorded
+    return found if same else None
+
+
+def cause(result: CaseResult, store: BaselineStore | None = None) -> tuple[str, ...]:
+    """Lines that say what moved since the baseline, or between two sides, strongest first."""
+    if result.verdict is None:
         return ()
-    found = explain(result.verdict, base_of(result.base), result.samples)
+    found = explain(result.verdict, held_against(result, store), result.samples)
     return causes.lines(result.verdict, found)
 
 
@@ -168,17 +195,20 @@ def write(
     """
     recorded = _now()
     first = results[0]
-    document = _document(results, recorded)
+    document = _document(results, recorded, settings)
     json_path, _ = documents.write(folder, "results", document)
     yield f"results: {_shown(json_path, settings)} and .yaml"
     bases = [result.base for result in results if result.base is not None]
     if bases:
-        base = _document(bases, recorded)
+        base = _document(bases, recorded, settings)
         documents.write(folder / "base", "results", base)
         path, _ = documents.write(folder, "delta", delta(base, document))
         yield f"difference: {_shown(path, settings)} and .yaml; base/results.json is the other side"
     runs.append(settings.out, _run(document, results, folder.name, settings))
-    _summarize_step(results, environ)
+    if settings.benchmark_json is not None:
+        atomic.write_text(settings.benchmark_json, pytest_benchmark.to_json(document))
+        yield f"pytest-benchmark: {_shown(settings.benchmark_json, settings)}"
+    _summarize_step(document, environ)
     join = settings.update is Update.JOIN
     fresh = _new_baselines(results, settings, store)
     written = [store.put(baseline, join=join) for baseline in fresh]
@@ -187,9 +217,16 @@ def write(
         yield f"baselines: {len(written)} written to {where}"
 
 
-def _document(results: Sequence[CaseResult], recorded: str) -> Results:
+def _document(results: Sequence[CaseResult], recorded: str, settings: Settings) -> Results:
+    store = BaselineStore(settings.baseline_dir)
     sections = {
-        (r.case, r.size): documents.case(r.size, r.samples, r.verdict) for r in results if r.repeats
+        (r.case, r.size): msgspec.structs.replace(
+            documents.case(r.size, r.samples, r.verdict),
+            cause=cause(r, store),
+            again=commands(r, settings)[0],
+        )
+        for r in results
+        if r.repeats or r.verdict is not None
     }
     first = results[0]
     return documents.results(__version__, recorded, first.subject, first.environment, sections)
@@ -221,21 +258,12 @@ def unused(
             yield f"unused baseline: {msgspec.structs.replace(one, file=file)}"
 
 
-def _summarize_step(results: Sequence[CaseResult], environ: Mapping[str, str]) -> None:
+def _summarize_step(document: Results, environ: Mapping[str, str]) -> None:
     summary = environ.get("GITHUB_STEP_SUMMARY")
     if not summary:
         return
-    verdicts = [result.verdict for result in results if result.verdict is not None]
-    first = results[0]
-    text = github.summary(
-        verdicts,
-        subject=first.subject,
-        environment=first.environment,
-        causes={result.case: cause(result) for result in results},
-        base=None if first.base is None else first.base.subject,
-    )
     with Path(summary).open("a", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(github.summary(document) + "\n")
 
 
 def _run(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_flyteperf import __version__
 from pytest_flyteperf.analyze.lanes import Lanes, read_lanes
 from pytest_flyteperf.errors import RecordingError, UsageError
-from pytest_flyteperf.gate import Baseline, BaselineStore, atomic, explain
+from pytest_flyteperf.gate import BaselineStore, atomic
 from pytest_flyteperf.gate.statistics import median
-from pytest_flyteperf.outcome import CaseResult, base_of, commands, failed, load
-from pytest_flyteperf.report import causes
+from pytest_flyteperf.outcome import CaseResult, cause, commands, failed, held_against, load
+from pytest_flyteperf.report import traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
 from pytest_flyteperf.settings import Settings
 
@@ -20,8 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NAME: Final = "report.html"
-TRACE: Final = "trace.perfetto.json"
-"""Beside a recording; see `report.perfetto`."""
+
+
+def write_all(results: Sequence[CaseResult], settings: Settings, folder: Path) -> Iterator[str]:
+    """Write the report into a run's folder and where it was asked for; say where it is.
+
+    Raises:
+        OSError: a file cannot be written.
+        BaselineError: a baseline cannot be read.
+    """
+    recorded = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    paths = [folder / NAME, *([settings.report] if settings.report else [])]
+    for path in paths:
+        write(results, settings, path, recorded=recorded)
+    yield f"report: {os.path.relpath(paths[-1])}"
 
 
 def write(results: Sequence[CaseResult], settings: Settings, path: Path, *, recorded: str) -> None:
@@ -62,24 +75,25 @@ def latest_run(out: Path) -> Path:
     return runs[-1]
 
 
-def content(result: CaseResult, store: BaselineStore, beside: Path, *, gating: bool) -> CaseContent:
+def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent:
     """All that the page says of a case.
 
     Args:
         result: of the case.
-        store: where the baseline of its verdict lies.
+        settings: say where the baseline of its verdict lies.
         beside: folder of the page, from which links start.
-        gating: whether the run was held against baselines.
     """
     verdict = result.verdict or failed(result, "the run ended before its verdict")
-    baseline = _compared(result, store)
+    store = BaselineStore(settings.baseline_dir)
+    baseline = held_against(result, store)
+    rerun, accept = commands(result, settings)
     return CaseContent(
         verdict=verdict,
         subject=result.subject,
         environment=result.environment,
         repeats=tuple(_repeats(result, beside)),
         baseline=baseline,
-        cause=causes.lines(verdict, explain(verdict, baseline, result.samples)),
+        cause=cause(result, store),
         lanes=_lanes(result),
         gating=baseline is not None or verdict.baseline is not None,
         rerun=rerun,
@@ -87,21 +101,10 @@ def content(result: CaseResult, store: BaselineStore, beside: Path, *, gating: b
     )
 
 
-def _compared(result: CaseResult, store: BaselineStore) -> Baseline | None:
-    """The baseline of the verdict, unless it was replaced since; of two Flytes the base."""
-    if result.base is not None:
-        return base_of(result.base)
-    if result.verdict is None or result.verdict.baseline is None:
-        return None
-    found = store.find(result.case, result.size, result.environment)
-    same = found is not None and found.recorded == result.verdict.baseline.recorded
-    return found if same else None
-
-
 def _repeats(result: CaseResult, beside: Path) -> Iterator[RepeatContent]:
     for one in result.repeats:
         folder = Path(one.repeat.recording)
-        trace = folder / TRACE
+        trace = folder / traces.PERFETTO
         link = os.path.relpath(trace, beside) if trace.is_file() else None
         yield RepeatContent(
             measures=one.measures,

@@ -21,7 +21,7 @@ from typing import NoReturn
 import msgspec
 import pytest
 
-from pytest_flyteperf import benchmark, outcome
+from pytest_flyteperf import benchmark, outcome, pages
 from pytest_flyteperf import result as case_result
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Benchmark, Call, Finished
@@ -47,6 +47,7 @@ from pytest_flyteperf.gate import (
 )
 from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.model import Cluster, Deployment, Repeat, RunPlan, Size
+from pytest_flyteperf.report import github
 from pytest_flyteperf.result import CaseResult, Measured
 from pytest_flyteperf.run import folder, is_benchmark, is_whole
 from pytest_flyteperf.screen import Screen
@@ -302,7 +303,7 @@ class Session:
             baseline = self._baseline(result)
             verdict = _verdict(result, baseline)
         item.stash[_RESULT] = result = msgspec.structs.replace(result, verdict=verdict)
-        item.user_properties.append(("flyteperf_verdict", verdict.verdict.value))
+        item.user_properties.extend(github.properties(verdict))
         if self._fails(verdict):
             pytest.fail(outcome.failure(result, baseline, self._settings), pytrace=False)
 
@@ -353,6 +354,8 @@ class Session:
             if self._planned and is_whole(self._config):
                 for line in outcome.unused(results, self._planned, self._settings, self._store):
                     reporter.write_line(line)
+            for line in pages.write_all(results, self._settings, self._folder):
+                reporter.write_line(line)
         except (FlyteperfError, OSError) as error:
             reporter.write_line(f"flyteperf: {error}", red=True)
             if reporter._session is not None:  # noqa: SLF001 # this late nothing else decides

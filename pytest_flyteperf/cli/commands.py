@@ -29,6 +29,9 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("history", "show the series of a case's runs, and where its level changed"),
         Command("new", "write a case of your own, to be changed"),
         Command("compare", "subtract the results of run A from those of run B"),
+        Command("report", "write a run as a page, or as traces for other tools"),
+        Command("comment", "print a run as Markdown for a pull request"),
+        Command("schema", "print the JSON Schema of a document"),
     ),
     "look into one execution": (
         Command("analyze", "compute the measures of recordings"),

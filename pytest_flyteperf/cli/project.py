@@ -33,12 +33,14 @@ def project_root(start: Path) -> Path:
 
 
 def read_results(path: Path) -> Results:
-    """The results in a file, or in a run's folder.
+    """The results in a file, in a run's folder, or in the latest of a folder of runs.
 
     Raises:
         UsageError: it is none.
     """
     file = path / "results.json" if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        file = max(path.glob("*/results.json"), default=file)
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

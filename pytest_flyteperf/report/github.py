@@ -1,61 +1,78 @@
-"""Verdicts as Markdown for GitHub: the step summary and the comment on a pull request."""
+"""Results as Markdown for GitHub: the step summary and the comment on a pull request.
+
+Made from the results document alone, so that a job with a token needs none of the code that was
+measured. Names come from anywhere: they are escaped, and what is too long is left out by name.
+"""
 
 from __future__ import annotations
 
+import html
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_flyteperf.gate import Kind, Verdict
+from pytest_flyteperf.gate.environment import identity, machine
 from pytest_flyteperf.model import METRICS
-from pytest_flyteperf.report.terminal import change, name
-from pytest_flyteperf.report.text import escaped, figure
+from pytest_flyteperf.report import terminal
+from pytest_flyteperf.report.results import PREFIX
+from pytest_flyteperf.report.text import UNKNOWN, escaped, figure, shortened
+from pytest_flyteperf.report.verdicts import SYMBOLS, headline, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_flyteperf.gate import CaseVerdict, MetricVerdict
-    from pytest_flyteperf.model import Environment, Subject
+    from pytest_flyteperf.report.sections import Case, Results
 
 MARK: Final = "<!-- flyteperf -->"
 """First line of a comment, by which the next run finds it and edits it."""
+MOST_BYTES: Final = 60_000
+"""GitHub takes 65,536 characters."""
+MOST_NAME: Final = 120
+MOST_CAUSES: Final = 8
+MOVED: Final = frozenset({Verdict.REGRESSED, Verdict.IMPROVED, Verdict.FAILED, Verdict.INVALID})
 FIGURES: Final = ("flyte_ns", "handle_ns", "duration_ns")
-DECIDED: Final = frozenset({Verdict.REGRESSED, Verdict.IMPROVED})
 
 
-def summary(
-    verdicts: Sequence[CaseVerdict],
-    *,
-    subject: Subject,
-    environment: Environment,
-    causes: Mapping[str, Sequence[str]] | None = None,
-    base: Subject | None = None,
-) -> str:
-    """Write what moved, by how much, why, and on what evidence.
+class _Shown(NamedTuple):
+    name: str
+    """Plain."""
+    verdict: CaseVerdict
+    case: Case
 
-    Args:
-        verdicts: in the order to show.
-        subject: what was measured.
-        environment: where.
-        causes: case name to lines that say what moved.
-        base: what it was measured in turns with, if it was.
-    """
-    worst = [v for v in verdicts if v.verdict is Verdict.REGRESSED]
-    headline = _headline(verdicts, len(worst))
-    blocks = [MARK, f"### flyteperf: {headline}", _table(verdicts)]
-    for verdict in verdicts:
-        moved = [m for m in verdict.metrics if m.gated and m.verdict in DECIDED]
-        why = (causes or {}).get(verdict.case, ())
-        if moved or why:
-            blocks.append(_details(verdict, moved, why))
-    machine = environment.machine
-    against = "" if base is None else f" in turns with {_flyte(base)}"
-    blocks.append(
-        f"{_flyte(subject)}{against}, admin "
-        f"{environment.admin_kind.value}, {_text(environment.cluster_kind)} cluster, "
-        f"{machine.cpu_count} CPUs {_text(machine.cpu_model)}. Intervals keep false alarms of the "
-        "whole portfolio to 1 %."
+
+def summary(results: Results) -> str:
+    """Write what moved, by how much, why, on what evidence, and how to see it again."""
+    shown = sorted(
+        (
+            _Shown(terminal.name(case.verdict), case.verdict, case)
+            for case in results.cases.values()
+            if case.verdict is not None
+        ),
+        key=lambda one: rank(one.verdict),
     )
-    return "\n\n".join(blocks) + "\n"
+    unjudged = [
+        shortened(escaped(name.removeprefix(PREFIX)), MOST_NAME)
+        for name, case in results.cases.items()
+        if case.verdict is None
+    ]
+    verdicts = [one.verdict for one in shown]
+    last = _environment(results)
+    blocks = [MARK, f"### {_sign(verdicts)} flyteperf: {headline(verdicts)}"]
+    moved = [one for one in shown if one.verdict.verdict in MOVED]
+    others = [one for one in shown if one.verdict.verdict not in MOVED]
+    tables = [_table(moved)] if moved else []
+    if others:
+        folded = _folded(f"{len(others)} more cases" if moved else "all cases", _table(others))
+        tables.append(folded if moved or len(others) > MOST_OPEN else _table(others))
+    details = [_details(one) for one in moved if one.verdict.metrics or one.case.cause]
+    if unjudged:
+        details.append(f"Without a verdict: {_text(', '.join(unjudged))}.")
+    return _bounded([*blocks, *tables, *details], last) + "\n"
+
+
+MOST_OPEN: Final = 12
+"""Rows of a quiet run's table that are not folded."""
 
 
 def properties(verdict: CaseVerdict) -> tuple[tuple[str, str], ...]:
@@ -73,29 +90,39 @@ def properties(verdict: CaseVerdict) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _headline(verdicts: Sequence[CaseVerdict], regressed: int) -> str:
-    counts = {v: sum(one.verdict is v for one in verdicts) for v in Verdict}
-    if regressed:
-        return f"{regressed} of {len(verdicts)} cases regressed"
-    named = ", ".join(f"{count} {v.value}" for v, count in counts.items() if count)
-    return named or "no case ran"
+def _sign(verdicts: Sequence[CaseVerdict]) -> str:
+    found = {verdict.verdict for verdict in verdicts}
+    if not found:
+        return "⚪"
+    if found & {Verdict.REGRESSED, Verdict.FAILED, Verdict.INVALID}:
+        return "🔴"
+    return "🟢" if found <= {Verdict.PASS, Verdict.IMPROVED} else "🟡"
 
 
-def _table(verdicts: Sequence[CaseVerdict]) -> str:
-    shown = [
+def _table(shown: Sequence[_Shown]) -> str:
+    figures = [
         metric
         for metric in FIGURES
-        if any(m.metric == metric and m.now for v in verdicts for m in v.metrics)
+        if any(m.metric == metric and m.now for one in shown for m in one.verdict.metrics)
     ]
-    heads = ["case", "verdict", *(METRICS[metric].title for metric in shown), "repeats"]
-    rows = [heads, ["---"] * len(heads)]
-    for verdict in verdicts:
+    heads = ["case", "verdict", "what moved", *(METRICS[m].title for m in figures), "repeats"]
+    ruler = ["---", "---", "---", *("--:" for _ in figures), "--:"]
+    rows = [heads, ruler]
+    for name, verdict, case in shown:
         by_name = {m.metric: m for m in verdict.metrics}
-        label = verdict.verdict.value
-        bold = f"**{label}**" if verdict.verdict is Verdict.REGRESSED else label
-        figures = [_cell(by_name.get(metric)) for metric in shown]
-        rows.append([_text(name(verdict)), bold, *figures, str(verdict.repeats)])
+        label = f"{SYMBOLS[verdict.verdict]} {verdict.verdict.value}"
+        bold = f"**{label}**" if verdict.verdict in MOVED else label
+        cells = [_cell(by_name.get(metric)) for metric in figures]
+        rows.append([_name(name), bold, _why(verdict, case), *cells, str(verdict.repeats)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _why(verdict: CaseVerdict, case: Case) -> str:
+    moved = terminal.headline(verdict) if verdict.verdict in MOVED else ""
+    clause = _text(shortened(escaped(moved or verdict.reason), 2 * MOST_NAME))
+    if not case.cause:
+        return clause
+    return f"{clause}<br>{_text(shortened(escaped(case.cause[0]), 2 * MOST_NAME))}"
 
 
 def _cell(metric: MetricVerdict | None) -> str:
@@ -103,33 +130,109 @@ def _cell(metric: MetricVerdict | None) -> str:
         return ""
     value = figure(metric.now.median, METRICS[metric.metric])
     if metric.kind is Kind.MAGNITUDE and metric.ratio is not None:
-        return f"{value} ({change(metric, interval=False)})"
+        return f"{value} ({terminal.change(metric, interval=False)})"
     return value
 
 
-def _details(verdict: CaseVerdict, moved: Sequence[MetricVerdict], why: Sequence[str]) -> str:
-    lines = [
-        f"- {METRICS[m.metric].title}: {m.verdict.value}, {_text(escaped(m.reason))}" for m in moved
+def _details(one: _Shown) -> str:
+    """A case that moved: cause, evidence, and the command that shows it again."""
+    lines: list[str] = []
+    if one.case.cause:
+        causes = one.case.cause[:MOST_CAUSES]
+        lines += ["**Cause**", "", *(f"1. {_text(escaped(line))}" for line in causes), ""]
+    deciding = one.verdict.of(one.verdict.verdict)
+    if deciding:
+        lines += [_evidence(deciding), ""]
+    elif one.verdict.reason:
+        lines += [_text(escaped(one.verdict.reason)), ""]
+    if one.case.again:
+        lines += ["Again, here or on your machine:", "", _block(escaped(one.case.again)), ""]
+    title = f"{shortened(one.name, MOST_NAME)}: {one.verdict.verdict.value}"
+    return _folded(title, "\n".join(lines).rstrip())
+
+
+def _evidence(metrics: Iterable[MetricVerdict]) -> str:
+    rows = [
+        ("metric", "baseline", "now", "change", "tolerance", "repeats"),
+        ("---", "--:", "--:", "---", "---", "---"),
     ]
-    lines += [f"- cause: {_text(escaped(line))}" for line in why]
-    title = f"<summary>{_html(name(verdict))}: {verdict.verdict.value}</summary>"
-    return "\n".join(["<details>", title, "", *lines, "", "</details>"])
+    for metric in metrics:
+        unit = METRICS[metric.metric]
+        sides = metric.baseline, metric.now
+        rows.append(
+            (
+                unit.title,
+                *(UNKNOWN if side is None else figure(side.median, unit) for side in sides),
+                _text(terminal.change(metric)),
+                _text(terminal.limit(metric)),
+                " + ".join(str(side.repeats) if side else "0" for side in sides),
+            )
+        )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _environment(results: Results) -> str:
+    subject = results.subject
+    against = next((c.verdict.baseline for c in results.cases.values() if _has(c)), None)
+    config = subject.config_digest
+    line = f"Flyte {_code(subject.flyte)} ({_code(subject.digest[:12])}"
+    line += f", configuration {_code(config[:12])})" if config else ")"
+    if against is not None:
+        old, commit = against.subject, against.commit
+        line += f" against {_code(old.flyte)} ({_code(old.digest[:12])}"
+        line += f", {_text(against.recorded[:10])}"
+        line += f" at {_code(commit[:12])})" if commit else ")"
+    named = {**identity(results.environment), **machine(results.environment)}
+    facts = [f"- {_text(name)}: {_code(value)}" for name, value in named.items() if value]
+    facts.append(f"- pytest-flyteperf {_code(results.tool)}, {_text(results.recorded)}")
+    note = "Intervals keep false alarms of the whole portfolio to 1 %."
+    return f"{line}.\n\n{_folded('environment', chr(10).join([*facts, '', note]))}"
+
+
+def _has(case: Case) -> bool:
+    return case.verdict is not None and case.verdict.baseline is not None
+
+
+def _bounded(blocks: list[str], last: str) -> str:
+    """The blocks and the last one, those that do not fit left out and counted."""
+    kept: list[str] = []
+    room = MOST_BYTES - len(last.encode()) - 200
+    left_out = 0
+    for block in blocks:
+        room -= len(block.encode()) + 2
+        if room < 0:
+            left_out += 1
+        else:
+            kept.append(block)
+    if left_out:
+        kept.append(f"{left_out} parts did not fit here; the report of the run has them.")
+    return "\n\n".join([*kept, last])
+
+
+# --- Markdown -------------------------------------------------------------------------------------
+
+
+def _folded(title: str, inner: str) -> str:
+    safe = html.escape(escaped(title), quote=False)
+    return f"<details>\n<summary>{safe}</summary>\n\n{inner}\n\n</details>"
+
+
+def _name(plain: str) -> str:
+    return _text(shortened(plain, MOST_NAME))
 
 
 def _text(plain: str) -> str:
-    """`plain` so that Markdown shows it as it is, also within a table."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&-])", r"\\\1", plain)
+    """`plain` so that Markdown shows it as it is, also within a table, and calls nobody."""
+    safe = re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", plain)
+    return safe.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def _code(plain: str) -> str:
     harmless = escaped(plain).replace("`", "'").replace("|", "/")
-    return f"`{harmless}`"
+    return f"`{shortened(harmless, MOST_NAME)}`"
 
 
-def _flyte(subject: Subject) -> str:
-    config = "" if subject.config_digest is None else f", config {subject.config_digest[:12]}"
-    return f"Flyte {_code(subject.flyte)} ({_code(subject.digest[:12])}{config})"
-
-
-def _html(plain: str) -> str:
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _block(plain: str) -> str:
+    runs = [len(run) for run in re.findall("`+", plain)]
+    fence = "`" * max(3, *(run + 1 for run in runs), 3)
+    return f"{fence}sh\n{plain}\n{fence}"

@@ -182,6 +182,10 @@ class Case(Section, frozen=True, rename="camel"):
     pods: Counts | None = None
     attempts: Counts | None = None
     verdict: CaseVerdict | None = None
+    cause: tuple[str, ...] = ()
+    """What moved, strongest first, in words."""
+    again: str | None = None
+    """Command that measures the case again."""
     samples: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
     """Metric to its value in each valid repeat, in the unit that ends the name, else a count."""
 

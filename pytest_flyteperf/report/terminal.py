@@ -262,6 +262,16 @@ def _headline(verdict: CaseVerdict, *, intervals: bool) -> str:
     return ""
 
 
+def headline(verdict: CaseVerdict) -> str:
+    """What moved most of what decides a case, with its interval; empty where nothing did."""
+    decided = [m for m in verdict.of(verdict.verdict) if m.verdict is not Verdict.PASS]
+    if not decided:
+        return ""
+    strongest = max(decided, key=lambda m: abs((m.ratio or 1.0) - 1))
+    rest = "" if len(decided) == 1 else f", and {len(decided) - 1} more"
+    return f"{METRICS[strongest.metric].title} {change(strongest)}{rest}"
+
+
 def change(metric: MetricVerdict, *, interval: bool = True) -> str:
     """Estimate and interval: `+12.5 % [+8.0, +17.2]`; counts as `12 -> 31`."""
     unit = METRICS[metric.metric]

@@ -12,14 +12,9 @@ import jinja2
 from markupsafe import Markup
 
 from pytest_flyteperf.report.page.owners import NAMES
-from pytest_flyteperf.report.page.view import (
-    SYMBOLS,
-    CaseView,
-    case_view,
-    summary_counts,
-    worst_first,
-)
+from pytest_flyteperf.report.page.view import CaseView, case_view, summary_counts
 from pytest_flyteperf.report.text import escaped
+from pytest_flyteperf.report.verdicts import SYMBOLS, headline, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +33,9 @@ def render(contents: Sequence[CaseContent], *, recorded: str, tool: str, run: st
         tool: version of pytest-flyteperf.
         run: name of the run.
     """
-    views = [case_view(one, i) for i, one in enumerate(worst_first(contents), start=1)]
+    ordered = sorted(contents, key=lambda one: rank(one.verdict))
+    views = [case_view(one, i) for i, one in enumerate(ordered, start=1)]
+    said = headline([one.verdict for one in contents])
     style, script = _asset("page.css"), _asset("page.js")
     return (
         _templates()
@@ -46,7 +43,7 @@ def render(contents: Sequence[CaseContent], *, recorded: str, tool: str, run: st
         .render(
             cases=views,
             counts=summary_counts(contents),
-            headline=_headline(contents),
+            headline=said[0].upper() + said[1:],
             legend=_used(views),
             symbols={verdict.value: symbol for verdict, symbol in SYMBOLS.items()},
             subject=contents[0].subject if contents else None,
@@ -60,25 +57,6 @@ def render(contents: Sequence[CaseContent], *, recorded: str, tool: str, run: st
             policy=_policy(style, script),
         )
     )
-
-
-def _headline(contents: Sequence[CaseContent]) -> str:
-    """The run in one sentence."""
-    if not contents:
-        return "No case ran"
-    counts = summary_counts(contents)
-    whole = f"{len(contents)} case" if len(contents) == 1 else f"{len(contents)} cases"
-    bad = [
-        (verdict, n) for verdict, _, n in counts if verdict in {"regressed", "failed", "invalid"}
-    ]
-    if bad:
-        return ", ".join(f"{n} {verdict}" for verdict, n in bad) + f" of {whole}"
-    if not any(content.gating for content in contents):
-        return f"{whole} measured"
-    if all(verdict == "pass" for verdict, *_ in counts):
-        return f"{whole}, no regression"
-    named = ", ".join(f"{n} {verdict}" for verdict, _, n in counts)
-    return f"No regression: {named}"
 
 
 def _used(views: Sequence[CaseView]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pytest_flyteperf.model import METRICS
 from pytest_flyteperf.report import gather, terminal
 from pytest_flyteperf.report.page import owners, plots, timeline
 from pytest_flyteperf.report.text import UNKNOWN, duration, escaped, figure, size
+from pytest_flyteperf.report.verdicts import SYMBOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
     from pytest_flyteperf.model import Environment, Finding, Measures, Subject
     from pytest_flyteperf.report.page.content import CaseContent, RepeatContent
 
-SYMBOLS: Final = {
-    Verdict.REGRESSED: "▲",
-    Verdict.FAILED: "✕",
-    Verdict.INVALID: "!",
-    Verdict.INCONCLUSIVE: "~",
-    Verdict.INCOMPARABLE: "≠",
-    Verdict.NO_BASELINE: "○",
-    Verdict.IMPROVED: "▼",
-    Verdict.PASS: "✓",
-}
-"""Verdicts, worst first, with a mark that needs no colour."""
 MOST_NODES: Final = 25
 """Rows of the table of nodes; the timeline shows them all."""
 MOST_STRIPS: Final = 4
@@ -102,7 +92,7 @@ def case_view(content: CaseContent, number: int) -> CaseView:
         verdict=verdict.verdict.value,
         symbol=SYMBOLS[verdict.verdict],
         reason=escaped(verdict.reason),
-        headline=headline(content),
+        headline=terminal.headline(verdict) or escaped(verdict.reason),
         cause=tuple(map(escaped, content.cause)),
         repeats=verdict.repeats,
         flyte=_median(content, "flyte_ns"),
@@ -133,18 +123,6 @@ def case_view(content: CaseContent, number: int) -> CaseView:
         timeline=None if content.lanes is None else timeline.encoded(content.lanes),
         shown="" if content.lanes is None else escaped(content.lanes.execution),
     )
-
-
-def headline(content: CaseContent) -> str:
-    """What moved most, in one clause; the reason where nothing was compared."""
-    verdict = content.verdict
-    decided = verdict.of(verdict.verdict)
-    if verdict.verdict in {Verdict.REGRESSED, Verdict.IMPROVED} and decided:
-        strongest = max(decided, key=lambda m: abs((m.ratio or 1.0) - 1))
-        more = len(decided) - 1
-        rest = f", and {more} more" if more else ""
-        return f"{METRICS[strongest.metric].title} {terminal.change(strongest)}{rest}"
-    return escaped(verdict.reason)
 
 
 def _median(content: CaseContent, metric: str) -> str:
@@ -425,15 +403,3 @@ def summary_counts(contents: Sequence[CaseContent]) -> tuple[tuple[str, str, int
     """How many cases have each verdict, worst first."""
     counts = {v: sum(c.verdict.verdict is v for c in contents) for v in SYMBOLS}
     return tuple((v.value, SYMBOLS[v], count) for v, count in counts.items() if count)
-
-
-def worst_first(contents: Iterable[CaseContent]) -> list[CaseContent]:
-    """Cases in the order to look at them."""
-    order = list(SYMBOLS)
-
-    def rank(content: CaseContent) -> tuple[int, float, str]:
-        verdict = content.verdict
-        ratios = [abs((m.ratio or 1.0) - 1) for m in verdict.of(verdict.verdict)]
-        return order.index(verdict.verdict), -max(ratios, default=0.0), verdict.case
-
-    return sorted(contents, key=rank)

@@ -1,0 +1,57 @@
+"""`flyteperf report`.
+
+RUN is the folder of a run, the latest one if none is named. The page is one file that needs no
+network: keep it as an artifact of CI, or mail it.
+
+Examples:
+  flyteperf report
+  flyteperf report .flyteperf/runs/20261122-204106-60 --out report.html
+  flyteperf report --traces            a Perfetto trace and OTLP-JSON beside each recording
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_flyteperf import pages
+from pytest_flyteperf.cli.output import ProgressLine, say, say_json
+from pytest_flyteperf.cli.parser import add_json, from_here
+from pytest_flyteperf.cli.project import read_results, settings
+from pytest_flyteperf.report import traces
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Which run, and where to."""
+    parser.add_argument("run", nargs="?", metavar="RUN", type=Path, help="folder of a run")
+    parser.add_argument(
+        "--out", dest="to", metavar="FILE", type=from_here, help="instead of RUN/report.html"
+    )
+    parser.add_argument(
+        "--traces", action="store_true", help="write the repeats for Perfetto and OTLP tools too"
+    )
+    add_json(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Write them and say where they are."""
+    asked = settings(argparse.Namespace())
+    folder = given.run or pages.latest_run(asked.out)
+    results = pages.read_run(folder)
+    page = Path(given.to) if given.to else folder / pages.NAME
+    written: list[Path] = []
+    with ProgressLine() as progress:
+        if given.traces:
+            for result in results:
+                progress(f"traces of {result.case}")
+                written += traces.write(Path(one.repeat.recording) for one in result.repeats)
+        progress("report")
+        recorded = read_results(folder).recorded if (folder / "results.json").is_file() else ""
+        pages.write(results, asked, page, recorded=recorded)
+    if given.json:
+        say_json({"report": str(page), "traces": [str(path) for path in written]})
+        return 0
+    if written:
+        say((f"traces: {len(written)} files beside the recordings",))
+    say((f"report: {page}",))
+    return 0
