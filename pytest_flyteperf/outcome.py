@@ -59,7 +59,7 @@ def base_of(base: CaseResult) -> Baseline:
 
 def failure(result: CaseResult, baseline: Baseline | None, settings: Settings) -> str:
     """Text of a case whose verdict fails its test."""
-    again, accept = _commands(result, settings)
+    again, accept = commands(result, settings)
     if result.base is not None:
         return "\n".join((*comparison.case(_compared(result)), "", f"  again  {again}"))
     if result.verdict is None:
@@ -73,7 +73,7 @@ def failure(result: CaseResult, baseline: Baseline | None, settings: Settings) -
     )
 
 
-def _commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
+def commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
     """Commands that measure a case again, and that make this result its baseline."""
     size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
     if result.base is not None:

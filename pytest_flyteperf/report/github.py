@@ -152,7 +152,7 @@ def _details(one: _Shown) -> str:
 
 
 def _evidence(metrics: Iterable[MetricVerdict]) -> str:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("metric", "baseline", "now", "change", "tolerance", "repeats"),
         ("---", "--:", "--:", "---", "---", "---"),
     ]
@@ -173,7 +173,8 @@ def _evidence(metrics: Iterable[MetricVerdict]) -> str:
 
 def _environment(results: Results) -> str:
     subject = results.subject
-    against = next((c.verdict.baseline for c in results.cases.values() if _has(c)), None)
+    verdicts = [case.verdict for case in results.cases.values() if case.verdict is not None]
+    against = next((v.baseline for v in verdicts if v.baseline is not None), None)
     config = subject.config_digest
     line = f"Flyte {_code(subject.flyte)} ({_code(subject.digest[:12])}"
     line += f", configuration {_code(config[:12])})" if config else ")"
@@ -187,10 +188,6 @@ def _environment(results: Results) -> str:
     facts.append(f"- pytest-flyteperf {_code(results.tool)}, {_text(results.recorded)}")
     note = "Intervals keep false alarms of the whole portfolio to 1 %."
     return f"{line}.\n\n{_folded('environment', chr(10).join([*facts, '', note]))}"
-
-
-def _has(case: Case) -> bool:
-    return case.verdict is not None and case.verdict.baseline is not None
 
 
 def _bounded(blocks: list[str], last: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import atomic, strict_yaml
-from pytest_flyteperf.model import METRICS, Severity, Size
+from pytest_flyteperf.model import METRICS, Frozen, Severity, Size
 from pytest_flyteperf.report import exact, gather
 from pytest_flyteperf.report.sections import (
     SCHEMA,
@@ -168,7 +168,7 @@ def write(folder: Path, name: str, document: Results | Delta) -> tuple[Path, Pat
     return paths
 
 
-def json_schema(kind: type[Results | Delta]) -> dict[str, Any]:
+def json_schema(kind: type[Frozen]) -> dict[str, Any]:
     """JSON Schema of a document, generated from its type."""
     return msgspec.json.schema(kind)
 

@@ -17,7 +17,7 @@ from pytest_flyteperf.report.verdicts import SYMBOLS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_flyteperf.model import Environment, Finding, Measures, Subject
+    from pytest_flyteperf.model import Environment, Finding, KindMeasures, Measures, Subject
     from pytest_flyteperf.report.page.content import CaseContent, RepeatContent
 
 MOST_NODES: Final = 25
@@ -168,9 +168,10 @@ def _before(content: CaseContent) -> dict[str, float]:
     """The baseline's critical path, the mean of its sessions."""
     sessions = [s.parts for s in content.baseline.sessions if s.parts] if content.baseline else []
     return owners.coloured(
-        (*name.split("/", 2)[1:], ns / len(sessions))
+        (owner, detail, ns / len(sessions))
         for parts in sessions
         for name, ns in parts.items()
+        for _, owner, detail in (name.split("/", 2),)
     )
 
 
@@ -207,25 +208,29 @@ def _kinds(
 ) -> tuple[tuple[str, int, str, tuple[owners.Share, ...]], ...]:
     """Per node kind: nodes of a repeat, mean time on the critical path, own time by owner."""
     owned = [m.ownership for m in valid if m.ownership is not None]
-    found: dict[str, list[Any]] = {}
+    by_kind: dict[str, list[KindMeasures]] = {}
     for ownership in owned:
-        for kind in ownership.kinds:
-            row = found.setdefault(kind.kind, [0, 0, []])
-            row[0] += kind.nodes
-            row[1] += kind.on_path_ns
-            row[2] += [(part.owner, part.detail, part.point_ns) for part in kind.owners]
-    rows = []
-    for kind, (nodes, on_path, parts) in sorted(found.items(), key=lambda item: -item[1][1]):
-        times = {
-            name: ns / len(owned)
-            for name, ns in owners.coloured(parts).items()
-            if name != "subnodes"
-        }
-        rows.append((kind, nodes, on_path, times))
-    scale = max((sum(times.values()) for *_, times in rows), default=0.0)
+        for one in ownership.kinds:
+            by_kind.setdefault(one.kind, []).append(one)
+    times = {
+        name: owners.coloured(
+            (part.owner, part.detail, part.point_ns / len(owned))
+            for one in found
+            for part in one.owners
+            if part.owner != "subnodes"
+        )
+        for name, found in by_kind.items()
+    }
+    on_path = {name: sum(one.on_path_ns for one in found) for name, found in by_kind.items()}
+    scale = max((sum(parts.values()) for parts in times.values()), default=0.0)
     return tuple(
-        (kind, round(nodes / len(owned)), duration(on_path / len(owned)), owners.bar(times, scale))
-        for kind, nodes, on_path, times in rows
+        (
+            name,
+            round(sum(one.nodes for one in by_kind[name]) / len(owned)),
+            duration(on_path[name] / len(owned)),
+            owners.bar(times[name], scale),
+        )
+        for name in sorted(by_kind, key=lambda name: -on_path[name])
     )
 
 
@@ -367,20 +372,17 @@ def _run(index: int, repeat: RepeatContent) -> dict[str, Any]:
 
 def _sides(content: CaseContent) -> tuple[tuple[str, str, str, bool], ...]:
     baseline = content.baseline
-    rows = [
-        (name, "" if baseline is None else old.get(name, "—"), new)
-        for old, new in [
-            (
-                {} if baseline is None else _facts(baseline.subject, baseline.environment),
-                _facts(content.subject, content.environment),
-            )
-        ]
-        for name, new in new.items()
-    ]
+    now = _facts(content.subject, content.environment)
+    before: dict[str, str] = {}
+    rows: list[tuple[str, str, str]] = []
     if baseline is not None:
+        before = _facts(baseline.subject, baseline.environment)
         commit = "" if baseline.commit is None else f" at {baseline.commit[:12]}"
-        rows.insert(0, ("recorded", f"{baseline.recorded}{commit}, {baseline.repeats} repeats", ""))
-        rows.insert(1, ("accepted", f"{baseline.accepted.by}: {baseline.accepted.reason}", ""))
+        rows += [
+            ("recorded", f"{baseline.recorded}{commit}, {baseline.repeats} repeats", ""),
+            ("accepted", f"{baseline.accepted.by}: {baseline.accepted.reason}", ""),
+        ]
+    rows += [(name, before.get(name, "—" if before else ""), new) for name, new in now.items()]
     return tuple(
         (name, escaped(old), escaped(new), bool(old and new and old != new))
         for name, old, new in rows
