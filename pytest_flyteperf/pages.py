@@ -12,9 +12,10 @@ from pytest_flyteperf.analyze.lanes import Lanes, read_lanes
 from pytest_flyteperf.errors import RecordingError, UsageError
 from pytest_flyteperf.gate import BaselineStore, atomic
 from pytest_flyteperf.gate.statistics import median
-from pytest_flyteperf.outcome import CaseResult, cause, commands, failed, held_against, load
+from pytest_flyteperf.outcome import cause, commands, held_against
 from pytest_flyteperf.report import traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
+from pytest_flyteperf.result import CaseResult, failed, is_valid, load, settled
 from pytest_flyteperf.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent
         settings: say where the baseline of its verdict lies.
         beside: folder of the page, from which links start.
     """
-    verdict = result.verdict or failed(result, "the run ended before its verdict")
+    verdict = settled(result).verdict or failed(result, "no verdict")
     store = BaselineStore(settings.baseline_dir)
     baseline = held_against(result, store)
     rerun, accept = commands(result, settings)
@@ -92,6 +93,7 @@ def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent
         subject=result.subject,
         environment=result.environment,
         repeats=tuple(_repeats(result, beside)),
+        valid=result.valid,
         baseline=baseline,
         cause=cause(result, store),
         lanes=_lanes(result),
@@ -115,10 +117,12 @@ def _repeats(result: CaseResult, beside: Path) -> Iterator[RepeatContent]:
 
 def _lanes(result: CaseResult) -> Lanes | None:
     """The valid repeat whose duration is nearest the median, drawn; None if none can be read."""
+    largest = max((one.units or 0 for one in result.repeats), default=0)
     timed = [
         (ns, one)
         for one in result.repeats
-        if one.measures in result.valid
+        if is_valid(one.measures)
+        and (one.units or 0) == largest
         and (ns := one.measures.metrics.get("duration_ns")) is not None
     ]
     if not timed:

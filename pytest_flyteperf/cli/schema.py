@@ -13,9 +13,9 @@ from pytest_flyteperf.cli.output import say, say_json
 from pytest_flyteperf.cli.parser import add_json
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import Frozen
-from pytest_flyteperf.outcome import CaseResult
 from pytest_flyteperf.report import results
 from pytest_flyteperf.report.sections import Delta, Results
+from pytest_flyteperf.result import CaseResult
 
 DOCUMENTS: dict[str, tuple[type[Frozen], str]] = {
     "results": (Results, "results.json: what a run measured"),

@@ -30,6 +30,8 @@ MOST_BYTES: Final = 60_000
 """GitHub takes 65,536 characters."""
 MOST_NAME: Final = 120
 MOST_CAUSES: Final = 8
+MOST_OPEN: Final = 12
+"""Rows of a quiet run's table that are not folded."""
 MOVED: Final = frozenset({Verdict.REGRESSED, Verdict.IMPROVED, Verdict.FAILED, Verdict.INVALID})
 FIGURES: Final = ("flyte_ns", "handle_ns", "duration_ns")
 
@@ -63,7 +65,7 @@ def summary(results: Results) -> str:
     others = [one for one in shown if one.verdict.verdict not in MOVED]
     tables = [_table(moved)] if moved else []
     if others:
-        folded = _folded(f"{len(others)} more cases" if moved else "all cases", _table(others))
+        folded = _folded(_others(len(others), alone=not moved), _table(others))
         tables.append(folded if moved or len(others) > MOST_OPEN else _table(others))
     details = [_details(one) for one in moved if one.verdict.metrics or one.case.cause]
     if unjudged:
@@ -71,8 +73,10 @@ def summary(results: Results) -> str:
     return _bounded([*blocks, *tables, *details], last) + "\n"
 
 
-MOST_OPEN: Final = 12
-"""Rows of a quiet run's table that are not folded."""
+def _others(count: int, *, alone: bool) -> str:
+    if alone:
+        return "all cases"
+    return "1 more case" if count == 1 else f"{count} more cases"
 
 
 def properties(verdict: CaseVerdict) -> tuple[tuple[str, str], ...]:

@@ -53,11 +53,11 @@ def test_a_comment_says_what_moved_and_why_first():
         "\n"
         "| case | verdict | what moved | working | repeats |\n"
         "| --- | --- | --- | --: | --: |\n"
-        "| slow\\_chain | **▲ regressed** | working \\+100.0 % \\[\\+84.8, \\+107.1\\]"
+        "| slow\\_chain | **▲ regressed** | working \\+100.0 % \\[\\+84.8, \\+107\\]"
         "<br>CRD writes 12 \\-\\> 31 | 1.00 s (+100.0 %) | 8 |\n"
         "\n"
         "<details>\n"
-        "<summary>1 more cases</summary>\n"
+        "<summary>1 more case</summary>\n"
     )
     assert (
         "<summary>slow_chain: regressed</summary>\n\n**Cause**\n\n1. CRD writes 12 \\-\\> 31\n"

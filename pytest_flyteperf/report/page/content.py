@@ -39,6 +39,9 @@ class CaseContent(Frozen, frozen=True):
     subject: Subject
     environment: Environment
     repeats: tuple[RepeatContent, ...] = ()
+    """Every execution, invalid ones included."""
+    valid: tuple[Measures, ...] = ()
+    """The samples that count; in a sweep, how each repeat of it grew."""
     baseline: Baseline | None = None
     """What the verdict compared with; None where there is none, or it was replaced since."""
     cause: tuple[str, ...] = ()
@@ -49,8 +52,3 @@ class CaseContent(Frozen, frozen=True):
     """Whether the run was held against baselines."""
     rerun: str | None = None
     accept: str | None = None
-
-    @property
-    def valid(self) -> tuple[Measures, ...]:
-        """Measures of the repeats that count."""
-        return tuple(repeat.measures for repeat in self.repeats if repeat.valid)
