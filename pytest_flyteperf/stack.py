@@ -92,7 +92,7 @@ class Stack:
         return local.find(self.engine, self._settings.root)
 
     def machine_lock(self, who: str) -> AbstractContextManager[object]:
-        """The lock that lets one repeat run at a time on this machine; can be entered again."""
+        """The lock that lets one repeat or block run at a time on this machine, again and again."""
         return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
 
     def _requested(self) -> processes.Request:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -77,7 +77,7 @@ class Stage:
     """Recordings go below `blocks/<number>-<side>`."""
     progress: Progress
     lock: AbstractContextManager[object]
-    """Held for a block; can be entered again within."""
+    """Held for a block, again and again."""
     control: Lifeline | None
 
 
@@ -167,7 +167,7 @@ class Turns:
                 plan,
                 out_dir=self._stage.folder / "blocks" / f"{block.number:02}-{block.side}",
                 progress=progress,
-                lock=self._stage.lock,
+                lock=nullcontext(),  # the block's is held
                 control=self._stage.control,
             )
             yield from self._measured(run, block)

@@ -69,6 +69,7 @@ class Fake:
 
         class Lock:
             def __enter__(self):
+                assert not fake.held, "the machine's lock is taken by whoever holds it"
                 fake.held += 1
 
             def __exit__(self, *_):
@@ -76,8 +77,9 @@ class Fake:
 
         return Lock()
 
-    def run_case(self, spec, deployment, plan, *, out_dir, **_):
-        self.seeds.append((deployment, plan.seed))
+    def run_case(self, spec, deployment, plan, *, out_dir, lock, **_):
+        with lock:
+            self.seeds.append((deployment, plan.seed))
         self.folders.append(out_dir.name)
         return Run(spec, plan, out_dir)
 
