@@ -32,7 +32,10 @@ STRONG: Final = 3.0
 LEAST_FREEDOM: Final = 8
 """Repeats, less sessions and canaries, below which no slope is estimated."""
 ELASTICITY_ERROR: Final = 0.25
-"""Standard deviation of the elasticity of a time to the CPU canary, before sessions tell it."""
+"""
+Standard deviation of a time's elasticity to the CPU canary before sessions tell it, as a share of
+the elasticity that is expected.
+"""
 SESSION_CANARY: Final = "cpu_ns"
 LEAST_DEVIATION: Final = 0.001
 """Of sessions at equal pace; where nothing differs, nothing is divided by."""
@@ -136,7 +139,7 @@ class Pace:
         means = [math.fsum(group) / len(group) for group in before]
         x, y = _deviations(levels), _deviations(means)
         variance = max(self._deviation, LEAST_DEVIATION) ** 2 + _error_of_means(before)
-        prior = 1 / ELASTICITY_ERROR**2
+        prior = 1 / (ELASTICITY_ERROR * elasticity) ** 2
         precision = prior + math.fsum(a * a for a in x) / variance
         told = math.fsum(a * b for a, b in zip(x, y, strict=True)) / variance
         return (elasticity * prior + told) / precision, 1 / math.sqrt(precision)

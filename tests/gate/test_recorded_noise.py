@@ -130,6 +130,27 @@ def test_recorded_sessions_raise_no_alarm(path):
         assert passed >= 0.9
 
 
+def test_the_pace_of_containers_halves_the_error_of_recorded_working_time():
+    recorded = recorded_noise.load(recorded_noise.NOISE / "firecracker-2cpu.json")
+    plan = Plan("chain", "handle_ns", 5, 1.2)
+    requests = Requests(recorded_noise.beside_containers(recorded), {"chain": 28})
+
+    told = recorded_noise.rates(plan, requests, 100, seed=1)
+    blind = recorded_noise.rates(plan, requests._replace(told=False), 100, seed=1)
+
+    assert told.error < blind.error / 2
+    assert told.regressed <= 0.01
+
+
+def test_a_fifth_more_duration_of_ten_tasks_is_found_within_five_minutes():
+    recorded = recorded_noise.load(recorded_noise.NOISE / "firecracker-2cpu.json")
+    plan = Plan("chain", "duration_ns", 5, 1.2)
+    count = plan.repeats(recorded)
+    slow = Requests(recorded_noise.beside_containers(recorded), {"chain": count}, plan.effect)
+
+    assert recorded_noise.rates(plan, slow, 100, seed=1).regressed >= 0.95
+
+
 def test_the_verdict_of_a_doubled_time_is_regressed():
     made = noise(6, pace=0.05, seed=4)
     source = random.Random(1)  # noqa: S311
