@@ -13,6 +13,8 @@ pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
 UV = os.environ.get("UV") or shutil.which("uv")
+ONCE = ("--flyteperf-repeats=1", "--flyteperf-warmups=0")
+SHORTLY = ("flyte", "--short", "--repeats=1", "--warmups=0")
 BENCHMARK = """
     from flows import add_once
 
@@ -51,8 +53,21 @@ def test_an_empty_environment_measures_a_workflow(project, tmp_path_factory):
         cwd=place,
     )
     project.write("test_it.py", BENCHMARK)
+    said = ran(place, project, "python", "-m", "pytest", *ONCE)
+
+    assert "Flyte v1.16.8" in said
+    assert len(project.recordings()) == 1
+
+    said = ran(place, project, "flyteperf", "run", *SHORTLY, "--", "-k", "short_task or echo_chain")
+
+    assert "2 passed" in said
+    assert len(project.recordings()) == 3
+
+
+def ran(place, project, program, *arguments):
+    """What a program of the new environment printed in the project's folder."""
     done = subprocess.run(
-        [str(python), "-m", "pytest", "--flyteperf-repeats=1", "--flyteperf-warmups=0"],
+        [str(place / "env/bin" / program), *arguments],
         cwd=project.folder,
         env=os.environ | {"PATH": outside_path()},
         capture_output=True,
@@ -60,6 +75,4 @@ def test_an_empty_environment_measures_a_workflow(project, tmp_path_factory):
         timeout=900,
         check=False,
     )
-
-    assert "Flyte v1.16.8" in done.stdout, done.stdout + done.stderr
-    assert len(project.recordings()) == 1
+    return done.stdout + done.stderr
