@@ -31,6 +31,7 @@ from pytest_flyteperf.report import (
     ownership,
     pytest_benchmark,
     runs,
+    sharpness,
     terminal,
 )
 from pytest_flyteperf.report import results as documents
@@ -99,7 +100,7 @@ def summary(
 ) -> Iterator[str]:
     """Lines for the end of a run: where it was measured, the table, what it cannot say.
 
-    With `verbose` also who owned the time of each case.
+    With `verbose` also who owned the time of each case, and how sharply it is gated.
     """
     style = Style(colour=colour)
     if any(result.base is not None for result in results):
@@ -114,6 +115,8 @@ def summary(
     for result in results if verbose else ():
         yield ""
         yield from ownership.lines(result.case, result.samples)
+        if result.verdict is not None:
+            yield from sharpness.lines(result.verdict, result.valid)
     for title, points in sweeps(results):
         if (found := scaling(points)) is not None:
             yield ""

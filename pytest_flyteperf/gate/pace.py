@@ -229,7 +229,7 @@ def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    return sum(map(mul, a, b))
+    return sum(map(mul, a, b), 0.0)
 
 
 def _error_of_means(groups: Sequence[Sequence[float]]) -> float:

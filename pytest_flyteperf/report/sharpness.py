@@ -1,0 +1,42 @@
+"""How sharply a case is gated, and how fast the machine was: lines for `-v`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_flyteperf.gate import Kind
+from pytest_flyteperf.gate.statistics import median
+from pytest_flyteperf.model import METRICS
+from pytest_flyteperf.report.text import duration, escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_flyteperf.gate import CaseVerdict
+    from pytest_flyteperf.model import Measures
+
+PER_CENT_PPM: Final = 10_000
+
+
+def lines(verdict: CaseVerdict, measures: Sequence[Measures]) -> Iterator[str]:
+    """Say what changes of which times the repeats tell from none, and what the canaries sang.
+
+    Args:
+        verdict: of the case; without a comparison it has nothing to resolve.
+        measures: of its repeats.
+    """
+    resolved = [
+        f"{METRICS[m.metric].title} \N{PLUS-MINUS SIGN}{100 * m.resolution:.0f} %"
+        for m in verdict.metrics
+        if m.kind is Kind.MAGNITUDE and m.gated and m.resolution is not None
+    ]
+    if resolved:
+        yield f"{escaped(verdict.case)} resolves {', '.join(resolved)}"
+    sung = []
+    for name, title in (("cpu_ns", "CPU"), ("api_write_ns", "API write")):
+        if figures := [m.canaries[name] for m in measures if name in m.canaries]:
+            sung.append(f"{title} {duration(median(figures))}")
+    if others := [m.canaries["other_cpu_ppm"] for m in measures if "other_cpu_ppm" in m.canaries]:
+        sung.append(f"others use {median(others) / PER_CENT_PPM:.0f} % of the CPUs")
+    if sung:
+        yield f"{escaped(verdict.case)} canaries: {', '.join(sung)}"
