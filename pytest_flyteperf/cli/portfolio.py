@@ -11,7 +11,6 @@ from pytest_flyteperf.settings import OPTIONS
 
 BENCHMARKS = "benchmarks"
 BASELINES = "baselines"
-BASELINE_DIR = "baseline-dir"
 _QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 """This package is imported too late for pytest to rewrite its assertions: it has none."""
 
@@ -41,12 +40,15 @@ def pytest_arguments(values: Mapping[str, object], given: Sequence[str]) -> list
     targets = list(given)
     if all(target.startswith("-") for target in targets[:1]):
         targets.insert(0, BENCHMARKS if Path(BENCHMARKS).is_dir() else portfolios.OWN)
-    baselines = None if values.get(BASELINE_DIR) is None else str(values[BASELINE_DIR])
-    return [*_QUIET, *flags, *_found(targets, baselines)]
+    own = values.get("baseline-dir") or values.get("update") or Path(BASELINES).is_dir()
+    return [*_QUIET, *flags, *_found(targets, lend=not own)]
 
 
-def _found(targets: Sequence[str], baselines: str | None) -> Iterator[str]:
-    """What pytest is told: a portfolio's folder for its name, and where its results then belong."""
+def _found(targets: Sequence[str], *, lend: bool) -> Iterator[str]:
+    """What pytest is told: a portfolio's folder for its name, and where its results then belong.
+
+    With `lend` it is compared with the baselines that the portfolio brings along.
+    """
     paths = True
     for target in targets:
         paths = paths and not target.startswith("-")
@@ -55,6 +57,6 @@ def _found(targets: Sequence[str], baselines: str | None) -> Iterator[str]:
             continue
         folder = portfolios.folder(target)
         yield f"--rootdir={Path.cwd()}"
-        if baselines is None and not Path(BASELINES).is_dir() and (folder / BASELINES).is_dir():
+        if lend and (folder / BASELINES).is_dir():
             yield f"--flyteperf-baseline-dir={folder / BASELINES}"
         yield str(folder)

@@ -1,0 +1,59 @@
+import pytest
+
+from pytest_flyteperf import portfolios
+from pytest_flyteperf.cli.portfolio import pytest_arguments
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """An empty working folder, far from any checkout."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def paths(values, *given):
+    return [a for a in pytest_arguments(values, given) if not a.startswith(("-W", "ignore:"))]
+
+
+def test_without_a_path_it_is_the_portfolio_of_flyte(elsewhere):
+    folder = portfolios.folder(portfolios.OWN)
+
+    assert paths({}) == [f"--rootdir={elsewhere}", str(folder)]
+    assert paths({}, "-k", "chain") == [f"--rootdir={elsewhere}", str(folder), "-k", "chain"]
+
+
+def test_the_folder_benchmarks_comes_before_it(elsewhere):
+    (elsewhere / "benchmarks").mkdir()
+
+    assert paths({}) == ["benchmarks"]
+
+
+def test_a_name_is_no_portfolio_where_a_path_is_called_so(elsewhere):
+    (elsewhere / "flyte").mkdir()
+
+    assert paths({}, "flyte") == ["flyte"]
+
+
+def test_what_follows_an_option_is_no_name(elsewhere):
+    folder = portfolios.folder("ray")
+
+    assert paths({}, "ray", "-k", "flyte") == [
+        f"--rootdir={elsewhere}",
+        str(folder),
+        "-k",
+        "flyte",
+    ]
+
+
+def test_a_portfolio_brings_its_baselines_where_the_folder_has_none(elsewhere, monkeypatch):
+    shop = elsewhere / "shop"
+    (shop / "baselines").mkdir(parents=True)
+    monkeypatch.setattr(portfolios, "folder", lambda _: shop)
+
+    lent = f"--flyteperf-baseline-dir={shop / 'baselines'}"
+
+    assert lent in paths({}, "goods")
+    assert lent not in paths({"baseline-dir": "mine"}, "goods")
+    assert lent not in paths({"update": "all"}, "goods")
+    (elsewhere / "baselines").mkdir()
+    assert lent not in paths({}, "goods")
