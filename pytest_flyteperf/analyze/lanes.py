@@ -86,12 +86,13 @@ def read_lanes(folder: str | Path) -> Lanes | None:
     begun = run.created
     on_path: set[tuple[str, str]] = set()
     path: list[Piece] = []
+    most = max(LEAST_PIECES, MOST_PIECES // 10)
     for stretch in walk(run, scene.children):
         if stretch.node is not None:
             on_path.add((stretch.run.name, stretch.node.id))
         timeline = scene.timelines.get(stretch.run.name)
         facts = evidence.of_stretch(stretch, scene.watch, scene.children, timeline)
-        _extend(path, _pieces(facts, stretch.start, stretch.end, timeline, MOST_PIECES // 10))
+        _extend(path, _pieces(facts, stretch.start, stretch.end, timeline, most))
     nodes = list(scene.nodes())
     room = max(LEAST_PIECES, MOST_PIECES // max(1, len(nodes)))
     handles = union(

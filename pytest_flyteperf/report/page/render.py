@@ -49,8 +49,8 @@ def render(contents: Sequence[CaseContent], *, recorded: str, tool: str, run: st
             subject=contents[0].subject if contents else None,
             environment=contents[0].environment if contents else None,
             gating=any(content.gating for content in contents),
-            recorded=escaped(recorded),
-            run=escaped(run),
+            recorded=recorded,
+            run=run,
             tool=tool,
             style=Markup(style),  # noqa: S704 -- a file of this package
             script=Markup(script),  # noqa: S704 -- likewise
@@ -83,12 +83,18 @@ def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pytest_flyteperf.report.page", "templates"),
         autoescape=True,
+        finalize=_visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["data"] = _data
     return environment
+
+
+def _visible(value: object) -> object:
+    """What a browser would obey or hide is shown as an escape; what is markup is ours."""
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
