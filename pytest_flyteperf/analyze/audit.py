@@ -40,6 +40,9 @@ is not known apart. The recorder itself takes some of it."""
 OTHER_LIMIT = 90
 """Percent beyond which nothing was left for Flyte to run at its own pace. Ten repeats of a pod-free
 chain with 60 to 80 % took 0.45 to 0.61 s, no longer than on an idle machine."""
+PACE_STEP = 1.5
+"""How many times slower or faster the CPU canary may be after a repeat than before. At rest it
+varies by 13 to 23 % from repeat to repeat (44 repeats on two virtual CPUs)."""
 LEAST_TICKS = 50
 """Fewer clock ticks than this say nothing about shares."""
 UNKNOWN_SHARE = 10
@@ -171,6 +174,11 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
         if pods == 0 and other * 100 > whole * OTHER_SHARE:
             report = _invalid if other * 100 > whole * OTHER_LIMIT else _note
             findings.append(report("other CPU use", f"{other * 100 // whole} % of CPU time"))
+    before, after = about.canaries_before, about.canaries_after
+    ratio = after.cpu_ns / before.cpu_ns if before and after and before.cpu_ns else 1.0
+    if not 1 / PACE_STEP <= ratio <= PACE_STEP:
+        moved = 100 * (ratio - 1)
+        findings.append(_note("pace", f"the CPU canary took {moved:+.0f} % after the repeat"))
     return findings
 
 

@@ -204,9 +204,23 @@ def test_much_other_cpu_use_that_leaves_enough_is_noted(copied):
     assert (finding.severity, finding.evidence) == (Severity.NOTE, "60 % of CPU time")
 
 
+def sung(before, after):
+    return {"canaries_before": {"cpu_ns": before}, "canaries_after": {"cpu_ns": after}}
+
+
+@pytest.mark.parametrize(("after", "moved"), [(70, "+75 %"), (20, "-50 %")])
+def test_a_pace_that_changed_meanwhile_is_noted(copied, after, moved):
+    finding = noticed(copied("echo_chain/0"), **sung(40, after))["pace"]
+
+    assert finding.severity is Severity.NOTE
+    assert finding.evidence == f"the CPU canary took {moved} after the repeat"
+
+
 @pytest.mark.parametrize(
     "noted",
     [
+        sung(40, 55),
+        sung(0, 40),
         {"traces_complete": None, "clock_step_ns": 49_000_000},
         looks({"user": 100, "idle": 98, "steal": 2}, p=60),
         looks({"user": 10, "idle": 5}, p=0),  # too few ticks to say anything
