@@ -142,6 +142,19 @@ def test_the_pace_of_containers_halves_the_error_of_recorded_working_time():
     assert told.regressed <= 0.01
 
 
+def test_recorded_canaries_cut_the_error_of_the_echo_chain_to_a_third():
+    recorded = recorded_noise.load(recorded_noise.NOISE / "firecracker-2cpu-canaries.json")
+    requests = Requests(recorded, {"echo_chain": 28})
+
+    told = recorded_noise.rates(recorded_noise.PLANS[0], requests, 100, seed=1)
+    blind = recorded_noise.rates(
+        recorded_noise.PLANS[0], requests._replace(told=False), 100, seed=1
+    )
+
+    assert told.error < blind.error / 3
+    assert told.regressed <= 0.01
+
+
 def test_a_fifth_more_duration_of_ten_tasks_is_found_within_five_minutes():
     recorded = recorded_noise.load(recorded_noise.NOISE / "firecracker-2cpu.json")
     plan = Plan("chain", "duration_ns", 5, 1.2)
