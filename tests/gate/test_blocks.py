@@ -106,3 +106,38 @@ def test_a_failed_head_fails():
     verdict = judge_blocks(base(blocks(1)), blocks(2), problems=["chain-3 ended as FAILED"])
 
     assert verdict.verdict is Verdict.FAILED
+
+
+def at_a_wandering_pace(seed, effect=1.0):
+    """Blocks on a machine whose pace each of them draws anew, and whose canary tells it."""
+    source = random.Random(seed)  # noqa: S311
+    made = []
+    for block in blocks(seed, effect):
+        pace = source.lognormvariate(0, 0.1)
+        made.append(
+            [
+                structs.replace(
+                    m,
+                    metrics={**m.metrics, "handle_ns": round(m.metrics["handle_ns"] * pace)},
+                    canaries={"cpu_ns": round(45 * MS * pace * source.lognormvariate(0, 0.03))},
+                )
+                for m in block
+            ]
+        )
+    return made
+
+
+def test_canaries_keep_turns_sharp_when_the_pace_wanders():
+    def judged(effect, *, told=True):
+        for n in range(40):
+            sides = at_a_wandering_pace(2 * n), at_a_wandering_pace(2 * n + 1, effect)
+            if not told:
+                sides = [
+                    [[structs.replace(m, canaries={}) for m in block] for block in side]
+                    for side in sides
+                ]
+            yield judge_blocks(base(sides[0]), sides[1]).verdict
+
+    assert Verdict.REGRESSED not in list(judged(1.0))
+    assert list(judged(1.15)).count(Verdict.REGRESSED) >= 34
+    assert list(judged(1.15, told=False)).count(Verdict.REGRESSED) <= 10
