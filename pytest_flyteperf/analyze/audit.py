@@ -43,6 +43,11 @@ chain with 60 to 80 % took 0.45 to 0.61 s, no longer than on an idle machine."""
 PACE_STEP = 1.5
 """How many times slower or faster the CPU canary may be after a repeat than before. At rest it
 varies by 13 to 23 % from repeat to repeat (44 repeats on two virtual CPUs)."""
+PRESSURE_SHARE = 1
+"""Percent of an execution's time in which some task may have waited for memory: beyond it times are
+those of fetching pages back. Waits for CPU and disk are Flyte's own."""
+PULL_FAILED = ("ErrImagePull", "ImagePullBackOff")
+"""Reasons of a task execution whose image did not come (`PM/flytek8s/pod_helper.go`)."""
 LEAST_TICKS = 50
 """Fewer clock ticks than this say nothing about shares."""
 UNKNOWN_SHARE = 10
@@ -164,6 +169,7 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
     if abs(about.clock_step_ns) > CLOCK_STEP_NS:
         moved = about.clock_step_ns / 1e6
         findings.append(_invalid("clock", f"the wall clock moved by {moved:+.0f} ms"))
+    findings += _pressure(about)
     ticks = machine_ticks(about)
     whole = sum(ticks.values())
     if whole >= LEAST_TICKS:
@@ -179,6 +185,34 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
     if not 1 / PACE_STEP <= ratio <= PACE_STEP:
         moved = 100 * (ratio - 1)
         findings.append(_note("pace", f"the CPU canary took {moved:+.0f} % after the repeat"))
+    return findings
+
+
+def _pressure(about: RecordingDocument) -> list[Finding]:
+    before, after = about.machine_before, about.machine_after
+    if before is None or after is None or not about.client_seconds:
+        return []
+    waited = after.pressure_us.get("memory", 0) - before.pressure_us.get("memory", 0)
+    share = waited / (about.client_seconds * 10_000)
+    if share <= PRESSURE_SHARE:
+        return []
+    return [_invalid("memory pressure", f"tasks waited for memory in {share:.0f} % of the time")]
+
+
+def check_attempts(runs: Iterable[Run]) -> list[Finding]:
+    """Images that did not come, which is the cluster's doing, and attempts that failed."""
+    findings: list[Finding] = []
+    nodes = [node for run in runs for node in run.nodes.values()]
+    pulls = [
+        node.id
+        for node in nodes
+        if any(word in said for a in node.attempts for _, said in a.reasons for word in PULL_FAILED)
+    ]
+    if pulls:
+        findings.append(_invalid("image pull", f"failed for {len(pulls)} nodes, first {pulls[0]}"))
+    again = sum(max(0, len(node.attempts) - 1) for node in nodes)
+    if again:
+        findings.append(_note("retries", f"{again} attempts after a first"))
     return findings
 
 
@@ -213,6 +247,14 @@ def check_signals(
         if spans_say is not None and spans_say != signal.count:
             evidence.append(f"{signal.count} {signal.name} counted, {spans_say} in spans")
     return [_note("counters disagree", "; ".join(evidence))] if evidence else []
+
+
+def check_throttling(signals: Iterable[Signal]) -> list[Finding]:
+    """Whether event calls were turned down for their rate (`PE/admin_eventsink.go`)."""
+    evidence = [
+        f"{s.count} {s.name}" for s in signals if s.name.startswith("throttled") and s.count
+    ]
+    return [_note("throttling", "; ".join(evidence))] if evidence else []
 
 
 def check_unknown(unknown_ns: int, wall_ns: int) -> list[Finding]:

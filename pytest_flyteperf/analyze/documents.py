@@ -274,6 +274,8 @@ class MachineUse(_Document, frozen=True, gc=False):
     """One look at the machine, as the recorder took it."""
 
     cpu_ticks: dict[str, int] = {}
+    pressure_us: dict[str, int] = {}
+    """How long some task waited for `cpu`, `io` or `memory`, since the machine began (PSI)."""
     processes: dict[str, ProcessUse] = {}
     network: dict[str, NetworkUse] = {}
     """By interface, `lo` among them."""

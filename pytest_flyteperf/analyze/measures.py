@@ -84,6 +84,7 @@ def _analyze(recording: Recording) -> Measures:
     metrics |= work.orchestration.metrics()
     findings = audit.check_recorder(recording.about, metrics["pods"])
     findings += audit.check_clocks(runs, pods or ())
+    findings += audit.check_attempts(runs)
     findings += work.findings(runs)
     ownership = None
     if run.phase in TERMINAL and run.created is not None and run.ended is not None:
@@ -99,6 +100,7 @@ def _analyze(recording: Recording) -> Measures:
     if answer := recording.execution_metrics():
         findings += check_metrics(answer.span, runs, {pod.name: pod for pod in pods or ()})
     counted = _signals(recording)
+    findings += audit.check_throttling(counted)
     if work.traced:
         findings += audit.check_signals(metrics, counted)
     records = recording.workflows()

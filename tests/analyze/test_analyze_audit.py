@@ -1,5 +1,6 @@
 """Every check of the audit is seen to fire."""
 
+import gzip
 import json
 import re
 
@@ -9,7 +10,7 @@ from analyze_folders import packed, read, records, write
 from pytest_flyteperf.analyze import analyze_recording, audit
 from pytest_flyteperf.analyze.nodes import Run
 from pytest_flyteperf.analyze.recording import Recording
-from pytest_flyteperf.model import Severity
+from pytest_flyteperf.model import Severity, Signal
 
 
 def findings(folder):
@@ -181,6 +182,15 @@ def looks(ticks, **processes):
     }
 
 
+def waited(memory_us):
+    """Two looks at the machine around one second in which tasks waited for memory."""
+    return {
+        "client_seconds": 1.0,
+        "machine_before": {"pressure_us": {"cpu": 7, "memory": 500}},
+        "machine_after": {"pressure_us": {"cpu": 900_000, "memory": 500 + memory_us}},
+    }
+
+
 @pytest.mark.parametrize(
     ("noted", "check", "evidence"),
     [
@@ -189,6 +199,7 @@ def looks(ticks, **processes):
         ({"clock_step_ns": -51_000_000}, "clock", "the wall clock moved by -51 ms"),
         (looks({"user": 90, "idle": 96, "steal": 14}, p=90), "steal", "7 % of CPU time"),
         (looks({"user": 199, "idle": 1}, p=10), "other CPU use", "94 % of CPU time"),
+        (waited(21_000), "memory pressure", "tasks waited for memory in 2 % of the time"),
     ],
 )
 def test_what_the_recorder_noticed_makes_a_repeat_invalid(copied, noted, check, evidence):
@@ -224,6 +235,7 @@ def test_a_pace_that_changed_meanwhile_is_noted(copied, after, moved):
         {"traces_complete": None, "clock_step_ns": 49_000_000},
         looks({"user": 100, "idle": 98, "steal": 2}, p=60),
         looks({"user": 10, "idle": 5}, p=0),  # too few ticks to say anything
+        waited(9_000),
     ],
 )
 def test_what_lies_within_the_thresholds_is_no_finding(copied, noted):
@@ -254,3 +266,41 @@ def test_stored_events_are_never_more_than_the_spans_of_a_whole_recording(record
     metrics = analyze_recording(recordings / name).metrics
 
     assert all(0 < least[count] <= metrics[count] for count in least)
+
+
+def test_attempts_after_a_first_are_noted(recordings):
+    found = {
+        finding.check: finding for finding in analyze_recording(recordings / "retry/0").findings
+    }
+
+    assert found["retries"].severity is Severity.NOTE
+    assert found["retries"].evidence == "1 attempts after a first"
+
+
+def test_an_image_that_does_not_come_makes_a_repeat_invalid(copied):
+    folder = copied("single/0")
+    path = next(folder.glob("task_executions.json*"))
+    content = path.read_bytes()
+    text = gzip.decompress(content) if path.suffix == ".gz" else content
+    tasks = json.loads(text)
+    said = "[ContainersNotReady|ErrImagePull]: containers with unready status"
+    tasks[0]["closure"]["reasons"][0]["message"] = said
+    (folder / "task_executions.json").write_text(json.dumps(tasks))
+
+    finding = findings(folder)["image pull"]
+
+    assert (finding.severity, finding.evidence) == (
+        Severity.INVALID,
+        "failed for 1 nodes, first n0",
+    )
+
+
+def test_throttled_events_are_noted():
+    signals = [
+        Signal(name="throttled node events", count=3, sum_ns=None, source="m"),
+        Signal(name="throttled task events", count=0, sum_ns=None, source="m"),
+    ]
+
+    (finding,) = audit.check_throttling(signals)
+
+    assert (finding.severity, finding.evidence) == (Severity.NOTE, "3 throttled node events")

@@ -18,7 +18,13 @@ WITH_METRICS = [
     "launchplan2/0",
     "retry/0",
 ]
-NEVER_SEEN = {"refused node events", "catalog puts failed"}
+NEVER_SEEN = {
+    "refused node events",
+    "throttled workflow events",
+    "throttled node events",
+    "throttled task events",
+    "catalog puts failed",
+}
 """Metrics with labels appear with their first sample, and nothing recorded had one of these."""
 
 
