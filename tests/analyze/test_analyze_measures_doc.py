@@ -1,10 +1,12 @@
 """docs/measures.md explains every metric, with figures that hold."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
-from pytest_flyteperf.analyze import analyze_recording
+from pytest_flyteperf.analyze import analyze_recording, audit, crosscheck
 from pytest_flyteperf.model import METRICS
 
 DOC = Path(__file__).parents[2] / "docs" / "measures.md"
@@ -35,3 +37,21 @@ def test_sizes_are_those_of_the_recordings(recordings, case):
         state.peak_plugin_bytes,
         state.peak_nodes,
     ]
+
+
+def test_every_check_of_the_audit_is_in_the_table_with_its_severity():
+    """And each name that the table has is one that the code can give."""
+    source = inspect.getsource(audit)
+    given = set(re.findall(r'_(invalid|note)\("([^"]+)"', source))
+    given |= {
+        ("note", name) for name in re.findall(r'check="([^"]+)"', inspect.getsource(crosscheck))
+    }
+    given |= {("note", "no traces"), ("note", "other CPU use"), ("invalid", "other CPU use")}
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:3]]
+        for line in (DOC.parent / "ownership.md").read_text().splitlines()
+        if re.search(r"\| (note|invalid)(, invalid)? \|", line)
+    ]
+
+    told = {(severity, name) for name, cell in rows for severity in cell.split(", ")}
+    assert told == given
