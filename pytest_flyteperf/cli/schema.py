@@ -14,12 +14,17 @@ from pytest_flyteperf.cli.parser import add_json
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import Frozen
 from pytest_flyteperf.report import results
+from pytest_flyteperf.report.differences import Differences
 from pytest_flyteperf.report.sections import Delta, Results
 from pytest_flyteperf.result import CaseResult
 
 DOCUMENTS: dict[str, tuple[type[Frozen], str]] = {
     "results": (Results, "results.json: what a run measured"),
     "delta": (Delta, "the same keys, signed differences"),
+    "differences": (
+        Differences,
+        "compare --json: both sides, ratio, interval, verdict",
+    ),
     "case": (CaseResult, "case.json: all that is known of a case after a run"),
 }
 

@@ -69,7 +69,7 @@ def summary(results: Results) -> str:
         tables.append(folded if moved or len(others) > MOST_OPEN else _table(others))
     details = [_details(one) for one in moved if one.verdict.metrics or one.case.cause]
     if unjudged:
-        details.append(f"Without a verdict: {_text(', '.join(unjudged))}.")
+        details.append(f"Without a verdict: {plain(', '.join(unjudged))}.")
     return _bounded([*blocks, *tables, *details], last) + "\n"
 
 
@@ -123,10 +123,10 @@ def _table(shown: Sequence[_Shown]) -> str:
 
 def _why(verdict: CaseVerdict, case: Case) -> str:
     moved = terminal.headline(verdict) if verdict.verdict in MOVED else ""
-    clause = _text(shortened(escaped(moved or verdict.reason), 2 * MOST_NAME))
+    clause = plain(shortened(escaped(moved or verdict.reason), 2 * MOST_NAME))
     if not case.cause:
         return clause
-    return f"{clause}<br>{_text(shortened(escaped(case.cause[0]), 2 * MOST_NAME))}"
+    return f"{clause}<br>{plain(shortened(escaped(case.cause[0]), 2 * MOST_NAME))}"
 
 
 def _cell(metric: MetricVerdict | None) -> str:
@@ -143,12 +143,12 @@ def _details(one: _Shown) -> str:
     lines: list[str] = []
     if one.case.cause:
         causes = one.case.cause[:MOST_CAUSES]
-        lines += ["**Cause**", "", *(f"1. {_text(escaped(line))}" for line in causes), ""]
+        lines += ["**Cause**", "", *(f"1. {plain(escaped(line))}" for line in causes), ""]
     deciding = one.verdict.of(one.verdict.verdict)
     if deciding:
         lines += [_evidence(deciding), ""]
     elif one.verdict.reason:
-        lines += [_text(escaped(one.verdict.reason)), ""]
+        lines += [plain(escaped(one.verdict.reason)), ""]
     if one.case.again:
         lines += ["Again, here or on your machine:", "", _block(escaped(one.case.again)), ""]
     title = f"{shortened(one.name, MOST_NAME)}: {one.verdict.verdict.value}"
@@ -167,8 +167,8 @@ def _evidence(metrics: Iterable[MetricVerdict]) -> str:
             (
                 unit.title,
                 *(UNKNOWN if side is None else figure(side.median, unit) for side in sides),
-                _text(terminal.change(metric)),
-                _text(terminal.limit(metric)),
+                plain(terminal.change(metric)),
+                plain(terminal.limit(metric)),
                 " + ".join(str(side.repeats) if side else "0" for side in sides),
             )
         )
@@ -185,11 +185,11 @@ def _environment(results: Results) -> str:
     if against is not None:
         old, commit = against.subject, against.commit
         line += f" against {_code(old.flyte)} ({_code(old.digest[:12])}"
-        line += f", {_text(against.recorded[:10])}"
+        line += f", {plain(against.recorded[:10])}"
         line += f" at {_code(commit[:12])})" if commit else ")"
     named = {**identity(results.environment), **machine(results.environment)}
-    facts = [f"- {_text(name)}: {_code(value)}" for name, value in named.items() if value]
-    facts.append(f"- pytest-flyteperf {_code(results.tool)}, {_text(results.recorded)}")
+    facts = [f"- {plain(name)}: {_code(value)}" for name, value in named.items() if value]
+    facts.append(f"- pytest-flyteperf {_code(results.tool)}, {plain(results.recorded)}")
     note = "Intervals keep false alarms of the whole portfolio to 1 %."
     return f"{line}.\n\n{_folded('environment', chr(10).join([*facts, '', note]))}"
 
@@ -218,22 +218,22 @@ def _folded(title: str, inner: str) -> str:
     return f"<details>\n<summary>{safe}</summary>\n\n{inner}\n\n</details>"
 
 
-def _name(plain: str) -> str:
-    return _text(shortened(plain, MOST_NAME))
+def _name(name: str) -> str:
+    return plain(shortened(name, MOST_NAME))
 
 
-def _text(plain: str) -> str:
-    """`plain` so that Markdown shows it as it is, also within a table, and calls nobody."""
-    safe = re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", plain)
+def plain(text: str) -> str:
+    """`text` so that Markdown shows it as it is, also within a table, and calls nobody."""
+    safe = re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", text)
     return safe.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
-def _code(plain: str) -> str:
-    harmless = escaped(plain).replace("`", "'").replace("|", "/")
+def _code(text: str) -> str:
+    harmless = escaped(text).replace("`", "'").replace("|", "/")
     return f"`{shortened(harmless, MOST_NAME)}`"
 
 
-def _block(plain: str) -> str:
-    runs = [len(run) for run in re.findall("`+", plain)]
+def _block(text: str) -> str:
+    runs = [len(run) for run in re.findall("`+", text)]
     fence = "`" * max(3, *(run + 1 for run in runs), 3)
-    return f"{fence}sh\n{plain}\n{fence}"
+    return f"{fence}sh\n{text}\n{fence}"

@@ -264,8 +264,8 @@ def _headline(verdict: CaseVerdict, *, intervals: bool) -> str:
 
 def headline(verdict: CaseVerdict) -> str:
     """What moved most of what decides a case, with its interval; empty where nothing did."""
-    decided = [m for m in verdict.of(verdict.verdict) if m.verdict is not Verdict.PASS]
-    if not decided:
+    decided = verdict.of(verdict.verdict)
+    if not decided or verdict.verdict not in {Verdict.REGRESSED, Verdict.IMPROVED}:
         return ""
     strongest = max(decided, key=lambda m: abs((m.ratio or 1.0) - 1))
     rest = "" if len(decided) == 1 else f", and {len(decided) - 1} more"

@@ -197,7 +197,7 @@ def _moved(content: CaseContent) -> tuple[tuple[str, str, str, str], ...]:
         if old is None and new is None:
             continue
         shown = f"{duration(old or 0)} → {duration(new or 0)}" if before else duration(new or 0)
-        shift = (new or 0) - (old or 0)
+        shift = round((new or 0) - (old or 0))
         signed = f"+{duration(shift)}" if shift > 0 else duration(shift)
         rows.append((name, owners.NAMES[name], shown, signed if before else ""))
     return tuple(rows)
