@@ -100,5 +100,5 @@ def unsettled(verdict: CaseVerdict) -> bool:
     """
     if verdict.verdict in {Verdict.FAILED, Verdict.INVALID, Verdict.REGRESSED}:
         return False
-    blunt = any(m.gated and m.tolerance_from == "resolution" for m in verdict.metrics)
+    blunt = any(m.tolerance_from == "resolution" for m in verdict.of(Verdict.PASS))
     return blunt or undecided(verdict)

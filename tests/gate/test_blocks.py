@@ -102,6 +102,13 @@ def test_a_regression_settles_it():
     assert not unsettled(verdict)
 
 
+def test_an_improvement_settles_it():
+    verdict = judge_blocks(base(blocks(1, 1.5)), blocks(2))
+
+    assert verdict.verdict is Verdict.IMPROVED
+    assert not unsettled(verdict)
+
+
 def test_a_failed_head_fails():
     verdict = judge_blocks(base(blocks(1)), blocks(2), problems=["chain-3 ended as FAILED"])
 
