@@ -69,7 +69,7 @@ class Change(Frozen, frozen=True):
         point, low, high = (self._shown(end, "+") for end in (self.point, self.low, self.high))
         limit = self._shown(self.tolerance, "")
         told = self.taken and abs(self.taken) >= TOLD * self.middle
-        pace = f", {self._shown(self.taken, '+')} taken off for the machine's pace" if told else ""
+        pace = f", the machine's pace of {self._shown(self.taken, '+')} taken off" if told else ""
         return f"{point} [{low}, {high}] {relation} tolerance {limit} ({self.tolerance_from}){pace}"
 
     def _shown(self, growth: float, sign: str) -> str:

@@ -54,7 +54,7 @@ def test_a_slow_hour_of_the_machine_is_no_regression_and_is_told():
     assert metric.verdict is not Verdict.REGRESSED
     assert metric.ratio == pytest.approx(1, abs=0.03)
     assert metric.pace == pytest.approx(1.3, abs=0.05)
-    assert metric.reason.endswith("% taken off for the machine's pace")
+    assert metric.reason.endswith("% taken off")
 
 
 def test_a_slower_flyte_on_a_machine_as_fast_regresses():
