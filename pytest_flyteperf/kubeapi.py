@@ -196,9 +196,14 @@ class KubeApi:
         """Patch an object or its subresource; `kind` as in `application/<kind>+json`."""
         return self.request("PATCH", path, body=body, content_type=f"application/{kind}+json")
 
-    def delete(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
-        """Delete an object, or the objects of a collection that a selector names."""
-        return self.request("DELETE", path, query=query)
+    def delete(
+        self, path: str, *, query: Mapping[str, str] | None = None, body: object = None
+    ) -> Any:  # noqa: ANN401
+        """Delete an object, or the objects of a collection that a selector names.
+
+        `body` holds DeleteOptions, e.g. the version that is meant.
+        """
+        return self.request("DELETE", path, query=query, body=body)
 
     def open_watch(
         self, path: str, resource_version: str, *, query: Mapping[str, str] | None = None

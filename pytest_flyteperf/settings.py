@@ -44,6 +44,18 @@ class Settings:
     blocks: int
     """Most blocks of a side that such a comparison may take for one case."""
     database: str | None
+    deployment: Path | None
+    kubeconfig: Path | None
+    context: str | None
+    endpoint: str | None
+    project: str
+    domain: str
+    node_image: str | None
+    chart: str
+    values: Path | None
+    task_image: str | None
+    store_image: str
+    database_image: str
     baseline: bool
     baseline_dir: Path
     update: Update
@@ -231,20 +243,106 @@ OPTIONS: tuple[Option, ...] = (
         kind=str,
         default="local",
         help="where Flyte runs",
-        choices=("local",),
+        choices=("local", "kind", "existing"),
+    ),
+    Option(
+        name="deployment",
+        kind=str,
+        default=None,
+        help="measure the Flyte that this file describes, as `flyteperf deploy` prints it",
+        metavar="FILE",
+        path=True,
+    ),
+    Option(
+        name="kubeconfig",
+        kind=str,
+        default=None,
+        help="existing: kubeconfig of the cluster; $KUBECONFIG is never used unasked",
+        metavar="FILE",
+        path=True,
+    ),
+    Option(
+        name="context",
+        kind=str,
+        default=None,
+        help="existing: context of the kubeconfig, in place of its current one",
+    ),
+    Option(
+        name="endpoint",
+        kind=str,
+        default=None,
+        help="existing: gRPC of the cluster's FlyteAdmin, without TLS",
+        metavar="HOST:PORT",
+    ),
+    Option(
+        name="project",
+        kind=str,
+        default="flytesnacks",
+        help="existing: Flyte project that workflows are registered and run in",
+    ),
+    Option(
+        name="domain",
+        kind=str,
+        default="development",
+        help="existing: Flyte domain, likewise",
+    ),
+    Option(
+        name="node-image",
+        kind=str,
+        default=None,
+        help="image of kind's node, which sets the version of Kubernetes",
+        metavar="IMAGE",
+    ),
+    Option(
+        name="chart",
+        kind=str,
+        default="flyte-binary",
+        help="Flyte's helm chart: a folder, a tgz, oci://..., or flyte-binary[@VERSION]",
+        metavar="CHART",
+    ),
+    Option(
+        name="values",
+        kind=str,
+        default=None,
+        help="helm values merged over the deployment's own",
+        metavar="FILE",
+        path=True,
+    ),
+    Option(
+        name="task-image",
+        kind=str,
+        default=None,
+        help="image that tasks run in, with flytekit; their code is sent along "
+        "(kind: flytekit's own image unless given; existing: the code is there already)",
+        metavar="IMAGE",
+    ),
+    Option(
+        name="store-image",
+        kind=str,
+        default="versity/versitygw:v1.8.0",
+        help="image of the S3 store that is deployed beside Flyte",
+        metavar="IMAGE",
+    ),
+    Option(
+        name="database-image",
+        kind=str,
+        default="postgres:15-alpine",
+        help="image of the PostgreSQL that is deployed beside Flyte",
+        metavar="IMAGE",
     ),
     Option(
         name="flyte",
         kind=str,
         default="v1.16.8",
-        help="which Flyte: a release, a source checkout, or a `flyte` binary",
+        help="which Flyte: a release; local: a source checkout, a `flyte` binary; "
+        "kind: image:REPOSITORY:TAG",
         metavar="REF",
     ),
     Option(
         name="config",
         kind=str,
         default=None,
-        help="Flyte configuration merged over the engine's own",
+        help="Flyte configuration merged over the deployment's own",
         metavar="FILE",
         path=True,
     ),
@@ -352,13 +450,34 @@ def resolve(
         raise UsageError("--flyteperf-short and --flyteperf-full exclude each other")
     _check_files(settings)
     _check_comparison(settings)
+    _check_cluster(settings)
     return settings
 
 
 def _check_files(settings: Settings) -> None:
-    for flag, path in (("config", settings.config), ("base-config", settings.base_config)):
+    named = {
+        "config": settings.config,
+        "base-config": settings.base_config,
+        "values": settings.values,
+    }
+    for flag, path in named.items():
         if path is not None and not path.is_file():
             raise UsageError(f"--flyteperf-{flag}: {path}: there is no such file")
+
+
+def _check_cluster(settings: Settings) -> None:
+    if settings.cluster != "local" and settings.base is not None:
+        raise UsageError("--flyteperf-base: both sides run on a local cluster; leave --cluster out")
+    if settings.cluster != "local" and settings.database is not None:
+        raise UsageError(
+            "--flyteperf-database: belongs to a `flyte` program on a local cluster; "
+            "name a chart's in --flyteperf-values"
+        )
+    if settings.cluster == "existing":
+        needed = {"kubeconfig": settings.kubeconfig, "endpoint": settings.endpoint}
+        for flag, value in needed.items():
+            if value is None:
+                raise UsageError(f"--flyteperf-cluster existing: give --flyteperf-{flag}, too")
 
 
 def _check_comparison(settings: Settings) -> None:

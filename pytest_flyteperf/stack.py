@@ -1,24 +1,20 @@
-"""Engine, cluster and Flyte, brought up and taken down: what the plugin and the CLI share."""
+"""Cluster and Flyte, brought up and taken down: what the plugin and the CLI share."""
 
 from __future__ import annotations
 
-import sys
-import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
-from pathlib import Path
 
-from pytest_flyteperf.deploy import processes
 from pytest_flyteperf.engine.build import Engine, is_program
 from pytest_flyteperf.engine.control import Control
-from pytest_flyteperf.errors import ClusterError, UsageError
+from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.execute import leavings
+from pytest_flyteperf.kinds import Kind, Local, choose
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import Cluster, Deployment
 from pytest_flyteperf.progress import Progress
-from pytest_flyteperf.provision import local
-from pytest_flyteperf.provision.machine_lock import MachineLock
+from pytest_flyteperf.provision import supervised
 from pytest_flyteperf.settings import Settings
 
 
@@ -28,18 +24,18 @@ class Stack:
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self._settings = settings
         self._progress = progress
-        self._request: processes.Request | None = None
+        self._kind: Kind = choose(settings, progress)
         self.control: Control | None = None
         """The lease on the cluster while it is held."""
 
     @property
     def engine(self) -> Engine:
-        """The engine's programs, built if they are not.
+        """The embedded engine's programs, built if they are not.
 
         Raises:
             BuildError: they cannot be built.
         """
-        return self._requested().engine
+        return Local(self._settings, self._progress).request.engine
 
     def ensure(self) -> None:
         """Check what was asked for and build it, if it is not built.
@@ -48,7 +44,7 @@ class Stack:
             UsageError: there is no such Flyte, or it cannot take the configuration.
             BuildError: it cannot be built.
         """
-        self._requested()
+        self._kind.ensure()
 
     @contextmanager
     def cluster(self, who: str) -> Iterator[Cluster]:
@@ -57,13 +53,24 @@ class Stack:
         Raises:
             ClusterError: it does not come up.
         """
-        cluster = local.up(
-            self.engine, self._settings.root, self._progress, keep=self._settings.keep
-        )
-        with local.hold(cluster, who) as control, leavings.removed_with(cluster.directory):
+        cluster = self._kind.up()
+        with self.held(cluster, who):
+            yield cluster
+
+    @contextmanager
+    def held(self, cluster: Cluster, who: str) -> Iterator[None]:
+        """Hold a running cluster while in the block, if it is one that ends when nobody does.
+
+        Raises:
+            ClusterError: it is gone.
+        """
+        if cluster.control_socket is None:
+            yield
+            return
+        with supervised.hold(cluster, who) as control, leavings.removed_with(cluster.directory):
             self.control = control
             try:
-                yield cluster
+                yield
             finally:
                 self.control = None
 
@@ -74,10 +81,7 @@ class Stack:
         Raises:
             DeploymentError: it does not come up.
         """
-        if self.control is None:
-            raise ClusterError(f"{cluster.name}: is not held; enter `cluster` first")
-        local.offer_imports(cluster, _import_roots())
-        yield processes.deploy(cluster, self.control, self._requested(), self._progress)
+        yield self._kind.deploy(cluster, self.control)
 
     def renew(self, cluster: Cluster, control: Control) -> Deployment:
         """Start this Flyte anew, in place of the one that runs on a cluster held by `control`.
@@ -85,25 +89,18 @@ class Stack:
         Raises:
             DeploymentError: it does not come up.
         """
-        return processes.deploy(cluster, control, self._requested(), self._progress, fresh=True)
+        return self._kind.renew(cluster, control)
 
     def find(self) -> Cluster | None:
-        """The cluster of this engine and project, if it is up; starts nothing."""
-        return local.find(self.engine, self._settings.root)
+        """The cluster of these settings and this project, if it is up; starts nothing."""
+        return self._kind.find()
 
     def machine_lock(self, who: str) -> AbstractContextManager[object]:
-        """The lock that lets one repeat or block run at a time on this machine, again and again."""
-        return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+        """The lock that lets one repeat or block run at a time, again and again.
 
-    def _requested(self) -> processes.Request:
-        if self._request is None:
-            self._request = processes.prepare(
-                self._settings.flyte,
-                config=self._settings.config,
-                database=self._settings.database,
-                progress=self._progress,
-            )
-        return self._request
+        On this machine; on an existing cluster, which others may use, also there.
+        """
+        return self._kind.lock(who)
 
 
 def check_comparison(settings: Settings) -> None:
@@ -139,25 +136,3 @@ def missing(definitions: Sequence[str], cluster: Cluster) -> Iterator[str]:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 yield name
-
-
-def _import_roots() -> list[str]:
-    """Folders that workflows may have been imported from: not Python's own, not site-packages.
-
-    A folder within site-packages is one: an installed portfolio's.
-    """
-    paths = sysconfig.get_paths()
-    packages = [Path(paths[kind]).resolve() for kind in ("purelib", "platlib")]
-    python = [Path(p).resolve() for p in (paths["stdlib"], paths["platstdlib"], sys.base_prefix)]
-    folders = [Path(entry or ".").resolve() for entry in sys.path]
-    return [
-        str(folder)
-        for folder in dict.fromkeys(folders)
-        if folder.is_dir()
-        and folder not in packages
-        and (_is_within(folder, packages) or not _is_within(folder, python))
-    ]
-
-
-def _is_within(folder: Path, others: Iterable[Path]) -> bool:
-    return any(folder.is_relative_to(other) for other in others)

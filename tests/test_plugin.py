@@ -46,7 +46,10 @@ def test_every_option_is_in_the_help(pytester):
     ("arguments", "message"),
     [
         (["--flyteperf-repeats=many"], "--flyteperf-repeats: 'many' is not a whole number"),
-        (["--flyteperf-cluster=moon"], "--flyteperf-cluster: 'moon' is none of local"),
+        (
+            ["--flyteperf-cluster=moon"],
+            "--flyteperf-cluster: 'moon' is none of local, kind, existing",
+        ),
         (
             ["--flyteperf-short", "--flyteperf-full"],
             "--flyteperf-short and --flyteperf-full exclude each other",

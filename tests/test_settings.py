@@ -53,7 +53,12 @@ class TestPrecedence:
     [
         ({}, {"FLYTEPERF_REPEATS": "many"}, {}, "FLYTEPERF_REPEATS: 'many' is not a whole number"),
         ({"repeats": 0}, {}, {}, "--flyteperf-repeats: 0 is less than 1"),
-        ({}, {}, {"flyteperf_cluster": "kid"}, "flyteperf_cluster: 'kid' is none of local"),
+        (
+            {},
+            {},
+            {"flyteperf_cluster": "kid"},
+            "flyteperf_cluster: 'kid' is none of local, kind, existing",
+        ),
         (
             {},
             {"FLYTEPERF_STRICT": "maybe"},
@@ -99,6 +104,21 @@ class TestPrecedence:
             {},
             {},
             "--flyteperf-blocks: 5 is odd; blocks of a side come in twos",
+        ),
+        (
+            {"cluster": "kind", "database": "postgres://x/y"},
+            {},
+            {},
+            (
+                "--flyteperf-database: belongs to a `flyte` program on a local cluster; "
+                "name a chart's in --flyteperf-values"
+            ),
+        ),
+        (
+            {"cluster": "existing", "endpoint": "127.0.0.1:8089"},
+            {},
+            {},
+            "--flyteperf-cluster existing: give --flyteperf-kubeconfig, too",
         ),
     ],
 )

@@ -41,6 +41,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "keep Flyte up": (
         Command("up", "start a cluster with Flyte and leave it up"),
+        Command("provision", "start a cluster alone, and print where it is, as JSON"),
+        Command("deploy", "put Flyte on a provisioned cluster, and print it, as JSON"),
         Command("status", "show what is up"),
         Command("down", "stop the cluster of this project"),
     ),

@@ -18,8 +18,8 @@ from pytest_flyteperf.stack import Stack
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Which clusters."""
-    add_options(parser, ("flyte",))
-    parser.add_argument("--all", action="store_true", help="all local clusters of this user")
+    add_options(parser, ("cluster", "flyte", "node-image", "store-image"))
+    parser.add_argument("--all", action="store_true", help="all clusters of this user")
     add_json(parser)
 
 

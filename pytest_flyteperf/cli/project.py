@@ -13,7 +13,10 @@ from pytest_flyteperf.report import results
 from pytest_flyteperf.report.sections import Results
 from pytest_flyteperf.settings import Settings, resolve
 
-STACK_OPTIONS = ("cluster", "flyte", "config", "database")
+STACK_OPTIONS = (
+    *("cluster", "flyte", "config", "database", "node-image", "chart", "values"),
+    *("task-image", "store-image", "database-image"),
+)
 """Settings that say which cluster and which Flyte."""
 _ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 

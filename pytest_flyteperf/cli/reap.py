@@ -20,7 +20,9 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         say_json(reaped)
         return 0
-    say(f"{r.cluster}: ended {len(r.processes)} processes, removed its folder" for r in reaped)
+    for one in reaped:
+        things = ", ".join((*one.things, "its folder"))
+        say((f"{one.cluster}: ended {len(one.processes)} processes, removed {things}",))
     if not reaped:
         say(("nothing was left behind",))
     return 0

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,16 @@ from pytest_flyteperf.errors import DeploymentError, UsageError
 from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import AdminKind, Deployment, Frozen, Subject
 from pytest_flyteperf.progress import Beat, Progress, silent
-from pytest_flyteperf.provision.kind import ADMIN_PORT, HTTP_PORT, STORE_PORT, secrets_of
+from pytest_flyteperf.provision.daemon import daemon, image_id
+from pytest_flyteperf.provision.kind import ADMIN_PORT, HTTP_PORT, STORE_PORT, load, secrets_of
 from pytest_flyteperf.provision.requirements import require_helm
 
 if TYPE_CHECKING:
     from pytest_flyteperf.model import Cluster
 
 RELEASE = "flyte"
+TASK_IMAGE = f"cr.flyte.org/flyteorg/flytekit:py{sys.version_info[0]}.{sys.version_info[1]}-latest"
+"""Flytekit's own, for the Python that runs pytest."""
 REPOSITORY = "https://flyteorg.github.io/flyte"
 CHARTS = ("flyte-binary",)
 """Charts that may be named without saying where they are."""
@@ -46,7 +50,8 @@ READY_S = 300.0
 ADMIN_READY_S = 60.0
 PROJECT, DOMAIN = "flytesnacks", "development"
 _FILE = "deployment.json"
-_STAND_IN = "stand-in"
+STAND_IN = "stand-in"
+"""What the stand-in for FlyteAdmin says of its build."""
 
 
 class Request(Frozen, frozen=True):
@@ -65,12 +70,18 @@ class Request(Frozen, frozen=True):
     values: Document | None = None
     overrides: Document | None = None
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """All that pods of the deployment and of its tasks run."""
+        flyte = ":".join(self.image)
+        return (flyte, self.task_image, self.store_image, self.database_image)
+
 
 def prepare(  # noqa: PLR0913 # the door of the room
     flyte: str,
     *,
     chart: str,
-    task_image: str,
+    task_image: str | None,
     store_image: str,
     database_image: str,
     values_file: Path | None = None,
@@ -98,7 +109,7 @@ def prepare(  # noqa: PLR0913 # the door of the room
         chart_name=_chart_name(helm, located),
         flyte=flyte,
         image=image,
-        task_image=task_image,
+        task_image=task_image or TASK_IMAGE,
         store_image=store_image,
         database_image=database_image,
         values=users,
@@ -121,11 +132,12 @@ def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> D
             await_pods(api, manifests.NAMESPACE, READY_S, beat)
             return found
         (directory / _FILE).unlink(missing_ok=True)
+        load(cluster, request.images, progress)
         _install(cluster, request, api, beat)
         pods = await_pods(api, manifests.NAMESPACE, READY_S, beat)
         await_definition(cluster, beat)
         endpoint = f"127.0.0.1:{secrets_of(cluster).admin_port}"
-        stand_in = _await_admin(endpoint, beat) == _STAND_IN
+        stand_in = await_admin(endpoint, beat)[1] == STAND_IN
         removed = remove_unfinished(api)
         if removed:
             progress(f"removed {removed} unfinished workflows of an earlier Flyte")
@@ -255,24 +267,16 @@ def _subject(request: Request) -> Subject:
     """What is under test: the image's content where Docker here knows it, values and config."""
     config = request.overrides.text if request.overrides is not None else None
     users = request.values.text if request.values is not None else None
-    told = (_image_id(":".join(request.image)), request.chart_name, users)
+    image = ":".join(request.image)
+    with daemon() as client:
+        # An image that is not here is pulled by the cluster: its name is all that is known.
+        told = (image_id(client, image) or image, request.chart_name, users)
     return Subject(
         flyte=request.flyte,
         digest=hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16],
         config=config,
         config_digest=hashlib.sha256(config.encode()).hexdigest() if config is not None else None,
     )
-
-
-def _image_id(image: str) -> str:
-    import docker  # noqa: PLC0415 # only helm deployments need it
-    from docker.errors import DockerException  # noqa: PLC0415
-
-    try:
-        with docker.from_env() as client:
-            return str(client.images.get(image).id)
-    except (DockerException, OSError):
-        return image  # the cluster pulls it
 
 
 def _metrics_path(pods: list[dict[str, Any]]) -> str:
@@ -288,8 +292,12 @@ def _metrics_path(pods: list[dict[str, Any]]) -> str:
     return f"/api/v1/namespaces/{manifests.NAMESPACE}/pods/{name}:{METRICS_PORT}/proxy/metrics"
 
 
-def _await_admin(endpoint: str, beat: Beat) -> str:
-    """Wait until FlyteAdmin answers; return what it says of its build."""
+def await_admin(endpoint: str, beat: Beat) -> tuple[str, str]:
+    """Wait until FlyteAdmin answers; return what it says of its version and its build.
+
+    Raises:
+        DeploymentError: it does not answer in time.
+    """
     from flyteidl.admin import version_pb2  # noqa: PLC0415
     from flyteidl.service import admin_pb2_grpc  # noqa: PLC0415
 
@@ -304,4 +312,5 @@ def _await_admin(endpoint: str, beat: Beat) -> str:
                 f"{endpoint}: FlyteAdmin does not answer within {ADMIN_READY_S:.0f} s "
                 f"({json.dumps(error.details())})"
             ) from None
-    return str(answer.control_plane_version.Build)
+    told = answer.control_plane_version
+    return str(told.Version), str(told.Build)

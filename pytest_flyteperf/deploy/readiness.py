@@ -76,13 +76,14 @@ def _explain(api: KubeApi, pod: dict[str, Any]) -> str:
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     said = [f"pod {namespace}/{name} is not ready"]
     broken = next((c for c in _containers(pod) if not c.get("ready")), None)
+    reason = None
     if broken is not None:
-        waiting = (broken.get("state") or {}).get("waiting") or {}
-        said.append(f"container {broken['name']} {waiting.get('reason') or 'is starting'}")
+        reason = ((broken.get("state") or {}).get("waiting") or {}).get("reason")
+        said.append(f"container {broken['name']} {reason or 'is starting'}")
     event = _last_warning(api, namespace, name)
     if event:
         said.append(event)
-    if broken is not None:
+    if broken is not None and reason not in HOPELESS:
         line = _last_words(api, namespace, name, broken)
         if line:
             said.append(f"its log: {line}")

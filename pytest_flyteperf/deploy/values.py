@@ -7,6 +7,7 @@ Timings are left to Flyte's own defaults. Precedence: ours, then the user's valu
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pytest_flyteperf.deploy import manifests
 from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, TRACE_QUEUE
@@ -66,6 +67,8 @@ def values(  # noqa: PLR0913 # each says where one thing is
             "sampler": {"parentSampler": "always"},
         },
         "plugins": {"k8s": {"default-env-vars": store_variables(cluster)}},
+        # Signed addresses are for this machine.
+        "storage": {"signedURL": {"stowConfigOverride": {"endpoint": store.endpoint}}},
         "task_resources": {
             # A container's limits are its requests where a task names neither.
             "defaults": {"cpu": "500m", "memory": "500Mi"},
@@ -107,7 +110,7 @@ def values(  # noqa: PLR0913 # each says where one thing is
                 {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": str(TRACE_DELAY_MS)},
                 {
                     "name": "OTEL_EXPORTER_OTLP_HEADERS",
-                    "value": f"authorization=Bearer%20{traces_token}",
+                    "value": f"authorization=Bearer%20{quote(traces_token, safe='')}",
                 },
             ],
             "waitForDB": {"image": {"repository": postgres, "tag": postgres_tag}},

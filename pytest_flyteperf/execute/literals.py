@@ -63,17 +63,15 @@ def to_python(entity: Any, outputs: Any, deployment: Deployment) -> Any:  # noqa
     return ordered[0] if len(ordered) == 1 else ordered or None
 
 
-def _context(types: Iterable[Any], deployment: Deployment) -> AbstractContextManager[Any]:
-    """Flytekit context whose files lie in the deployment's object store, if there may be any."""
+def file_access(deployment: Deployment) -> Any:  # noqa: ANN401 - flytekit's own
+    """Flytekit's access to files in the deployment's object store, from this machine."""
     from flytekit.configuration import DataConfig, S3Config  # noqa: PLC0415
     from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
     from flytekit.core.data_persistence import FileAccessProvider  # noqa: PLC0415
 
     store = deployment.cluster.store
     context = FlyteContextManager.current_context()
-    if all(map(_is_plain, types)):
-        return nullcontext(context)
-    files = FileAccessProvider(
+    return FileAccessProvider(
         local_sandbox_dir=context.user_space_params.working_directory,
         raw_output_prefix=f"s3://{store.bucket}/flyteperf-inputs",
         data_config=DataConfig(
@@ -84,8 +82,17 @@ def _context(types: Iterable[Any], deployment: Deployment) -> AbstractContextMan
             )
         ),
     )
+
+
+def _context(types: Iterable[Any], deployment: Deployment) -> AbstractContextManager[Any]:
+    """Flytekit context whose files lie in the deployment's object store, if there may be any."""
+    from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
+
+    context = FlyteContextManager.current_context()
+    if all(map(_is_plain, types)):
+        return nullcontext(context)
     manager: AbstractContextManager[Any] = FlyteContextManager.with_context(
-        context.with_file_access(files)
+        context.with_file_access(file_access(deployment))
     )
     return manager
 

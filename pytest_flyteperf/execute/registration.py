@@ -14,6 +14,7 @@ import grpc
 
 from pytest_flyteperf.collect import Admin, AdminError
 from pytest_flyteperf.errors import RegistrationError
+from pytest_flyteperf.execute.code import FOLDER, send
 from pytest_flyteperf.execute.registered import DIGEST_LENGTH, FoundPlan
 from pytest_flyteperf.model import Deployment
 
@@ -22,6 +23,8 @@ NO_VERSION = "v0000000000"
 
 SERIALIZATION_CONTEXT = "_F_SS_C"
 """Variable in which flytekit hands image and version on to what a dynamic task compiles."""
+FAST_EXECUTE = "pyflyte-fast-execute"
+"""First argument of a task whose code is sent along; the task's own command follows a `--`."""
 
 
 class Registered(NamedTuple):
@@ -79,6 +82,7 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
 def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]:  # noqa: ANN401
     """Create requests in the order in which they depend on each other, the launch plan last."""
     from flytekit.configuration import (  # noqa: PLC0415
+        FastSerializationSettings,
         Image,
         ImageConfig,
         SerializationSettings,
@@ -88,11 +92,17 @@ def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]: 
     from flytekit.tools.translator import get_serializable  # noqa: PLC0415
 
     image = Image.look_up_image_info("default", deployment.image)
+    fast = None
+    if deployment.ships_code:
+        fast = FastSerializationSettings(
+            enabled=True, destination_dir=FOLDER, distribution_location=send(deployment)
+        )
     settings = SerializationSettings(
         image_config=ImageConfig(default_image=image, images=[image]),
         project=deployment.project,
         domain=deployment.domain,
         version=version,
+        fast_serialization_settings=fast,
     )
     serialized: OrderedDict[Any, Any] = OrderedDict()
     try:
@@ -141,7 +151,7 @@ def _digest(requests: list[Any]) -> str:
 
 
 def _essential(request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
-    """Reduce a create request to what makes the case: another image or flytekit is the same."""
+    """Reduce a create request to what makes the case: not its image, flytekit or archive."""
     from flyteidl.admin import task_pb2  # noqa: PLC0415
 
     if not isinstance(request, task_pb2.TaskCreateRequest):
@@ -152,6 +162,9 @@ def _essential(request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
     template.metadata.runtime.ClearField("version")
     if template.HasField("container"):
         template.container.ClearField("image")
+        arguments = list(template.container.args)
+        if arguments[:1] == [FAST_EXECUTE]:
+            del template.container.args[: arguments.index("--") + 1]
         kept = [pair for pair in template.container.env if pair.key != SERIALIZATION_CONTEXT]
         del template.container.env[:]
         template.container.env.extend(kept)

@@ -12,9 +12,7 @@ import hashlib
 import os
 import secrets
 import socket
-import subprocess
 import sys
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +22,14 @@ import yaml
 
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.engine.journal import Journal, Undo
-from pytest_flyteperf.engine.process import CLUSTER_MARKER
 from pytest_flyteperf.engine.reap import reap_cluster
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import Cluster, Frozen, ObjectStore
 from pytest_flyteperf.progress import Beat, silent
-from pytest_flyteperf.provision.layout import CLUSTER_FILE, HANDOVER_S, Layout
+from pytest_flyteperf.provision.daemon import daemon, image_id
+from pytest_flyteperf.provision.kind_program import run_kind
+from pytest_flyteperf.provision.layout import CLUSTER_FILE, HANDOVER_S, Layout, layout_of
 from pytest_flyteperf.provision.owner import (
     await_supervisor,
     create,
@@ -43,6 +42,8 @@ from pytest_flyteperf.provision.settled import await_settled
 from pytest_flyteperf.provision.supervised import clusters_dir, ensure, usable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_flyteperf.progress import Progress
 
 ADMIN_PORT = 30081
@@ -53,6 +54,7 @@ STORE_PORT = 30002
 """Node port of the object store."""
 BUCKET = "my-s3-bucket"
 NETWORK = "kind"
+CREATING = "kind: creating the cluster"
 CREATE_S = 600.0
 """Longest that `kind create cluster` may take: it may pull the node's image."""
 LOAD_S = 300.0
@@ -66,8 +68,6 @@ class Wish(Frozen, frozen=True):
     """Image of the S3 store; it is deployed with Flyte, but its address is the cluster's."""
     node_image: str | None = None
     """Image of the node, which sets the version of Kubernetes; kind's own default without."""
-    images: tuple[str, ...] = ()
-    """Images of this machine's Docker that pods use: loaded into the node once."""
 
 
 class Secrets(Frozen, frozen=True):
@@ -109,24 +109,40 @@ def cluster_name(wish: Wish, project: Path) -> str:
     )
 
 
+def load(cluster: Cluster, images: Iterable[str], progress: Progress = silent) -> None:
+    """Load into the node what this machine's Docker has of these images; the node pulls the rest.
+
+    Raises:
+        ClusterError: Docker does not answer, or kind cannot load one.
+    """
+    with daemon() as client:
+        here = [i for i in dict.fromkeys(images) if image_id(client, i) is not None]
+    if here:
+        loading = ("load", "docker-image", "--name", cluster.name, *here)
+        beat = Beat(progress, f"kind: loading {len(here)} images")
+        run_kind(require().kind, loading, layout_of(Path(cluster.directory)), beat, LOAD_S)
+
+
 def secrets_of(cluster: Cluster) -> Secrets:
     """Read what a cluster's deployment needs beside its address."""
     return msgspec.json.decode(Path(cluster.directory, CLUSTER_SECRETS).read_bytes(), type=Secrets)
 
 
 def _start(wish: Wish, directory: Path, progress: Progress, *, keep: bool) -> Cluster:
-    beat = Beat(progress, "kind: looking at docker, kind and helm")
+    progress("kind: looking at docker, kind and helm")
     programs = require()
     layout = create(directory)
     try:
-        return _create(wish, programs, layout, beat, keep=keep)
+        return _create(wish, programs, layout, progress, keep=keep)
     except BaseException:
         # Nothing of a start that failed or was interrupted stays.
         reap_cluster(directory)
         raise
 
 
-def _create(wish: Wish, programs: Programs, layout: Layout, beat: Beat, *, keep: bool) -> Cluster:
+def _create(
+    wish: Wish, programs: Programs, layout: Layout, progress: Progress, *, keep: bool
+) -> Cluster:
     name = f"flyteperf-{secrets.token_hex(4)}"
     kubeconfig = layout.credentials / "kubeconfig"
     admin_port, http_port, store_port = _free_ports(3)
@@ -141,31 +157,8 @@ def _create(wish: Wish, programs: Programs, layout: Layout, beat: Beat, *, keep:
             env={k: os.environ[k] for k in ("PATH", "DOCKER_HOST") if k in os.environ},
         )
     )
-    _kind(
-        programs,
-        layout,
-        beat,
-        "creating the cluster",
-        CREATE_S,
-        "create",
-        "cluster",
-        *chosen,
-        "--config",
-        str(config),
-    )
-    if wish.images:
-        _kind(
-            programs,
-            layout,
-            beat,
-            f"loading {len(wish.images)} images",
-            LOAD_S,
-            "load",
-            "docker-image",
-            "--name",
-            name,
-            *wish.images,
-        )
+    create_cluster = ("create", "cluster", *chosen, "--config", str(config))
+    run_kind(programs.kind, create_cluster, layout, Beat(progress, CREATING), CREATE_S)
     kept = Secrets(
         traces_token=secrets.token_urlsafe(24),
         database_password=secrets.token_urlsafe(24),
@@ -179,7 +172,7 @@ def _create(wish: Wish, programs: Programs, layout: Layout, beat: Beat, *, keep:
         await_supervisor(supervisor, layout)
     with Control(str(layout.control)) as control, KubeApi.from_kubeconfig(kubeconfig) as api:
         control.attach(f"pid {os.getpid()}")
-        await_settled(api, beat)
+        await_settled(api, Beat(progress, "kind: waiting for the system's pods"))
         version = api.request("GET", "/version")["gitVersion"]
         cluster = Cluster(
             kind="kind",
@@ -218,56 +211,13 @@ def _config(wish: Wish, mappings: dict[int, int]) -> dict[str, object]:
     return {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [node]}
 
 
-def _kind(
-    programs: Programs, layout: Layout, beat: Beat, what: str, most_s: float, *arguments: str
-) -> None:
-    """Run kind to its end, telling its steps; its children carry the cluster's marker."""
-    log = layout.log("kind")
-    with (
-        Path(log).open("ab") as file,
-        subprocess.Popen(
-            (programs.kind, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.PIPE,
-            env=os.environ | {CLUSTER_MARKER: layout.cluster_id},
-        ) as process,
-    ):
-        late = threading.Timer(most_s, process.kill)
-        late.start()
-        said = ""
-        telling = ""
-        try:
-            assert process.stderr is not None  # noqa: S101 # for the type checker: it is a pipe
-            for raw in process.stderr:
-                file.write(raw)
-                said = raw.decode(errors="replace").strip() or said
-                telling = said if said.startswith("ERROR") else telling
-                beat.tick(f"{what}: {said.lstrip('•✓✗ ').rstrip()}")
-            code = process.wait()
-        finally:
-            timed_out = not late.is_alive()
-            late.cancel()
-            process.kill()
-    if timed_out:
-        raise ClusterError(f"kind: {what}: took longer than {most_s:.0f} s; its log: {log}")
-    if code:
-        raise ClusterError(
-            f"kind: {what}: {telling or said or f'exit code {code}'}; its log: {log}"
-        )
-
-
 def _gateway() -> str:
     """Address of this machine on kind's network: the one its pods reach it by."""
-    import docker  # noqa: PLC0415 # only kind clusters need it
-    from docker.errors import DockerException  # noqa: PLC0415
-
-    try:
-        with docker.from_env() as client:
-            configs = client.networks.get(NETWORK).attrs["IPAM"]["Config"] or ()
-    except (DockerException, KeyError, OSError) as error:
-        said = " ".join(str(error).split())
-        raise ClusterError(f"docker: network {NETWORK} cannot be looked at ({said})") from None
+    with daemon() as client:
+        networks = client.networks.list(names=[NETWORK])
+        configs = [
+            c for n in networks if n.name == NETWORK for c in n.attrs["IPAM"]["Config"] or ()
+        ]
     found = (c["Gateway"] for c in configs if "." in c.get("Gateway", ""))
     gateway = next(found, None)
     if gateway is None:

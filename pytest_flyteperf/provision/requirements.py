@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.model import Frozen
+from pytest_flyteperf.provision.daemon import ANSWER_S, daemon
 
 LEAST_KIND = (0, 20)
 LEAST_HELM = (3, 8)
@@ -19,7 +19,6 @@ LEAST_DOCKER = (20, 10)
 LEAST_MEMORY = 4 << 30
 """Bytes: a node takes 0.5 GB, Flyte with database and store 0.7, tasks a little each."""
 LEAST_DISK = 4 << 30
-ANSWER_S = 30.0
 
 
 class Programs(Frozen, frozen=True):
@@ -41,7 +40,8 @@ def require() -> Programs:
     kind, docker, helm = (_find(name) for name in ("kind", "docker", "helm"))
     kind_version = _version(kind, ("version",), LEAST_KIND)
     _version(helm, ("version", "--short"), LEAST_HELM)
-    _check_daemon(_daemon())
+    with daemon() as client:
+        _check_daemon(client.info())
     return Programs(kind=kind, kind_version=kind_version, helm=helm, docker=docker)
 
 
@@ -85,27 +85,6 @@ def _version(program: str, arguments: tuple[str, ...], least: tuple[int, ...]) -
     if tuple(map(int, found[1].split("."))) < least:
         raise ClusterError(f"{program}: version {found[1]} is older than {wanted}; upgrade it")
     return found[1]
-
-
-def _daemon() -> dict[str, Any]:
-    """What the Docker daemon says of itself."""
-    import docker  # noqa: PLC0415 # only kind clusters need it
-    from docker.errors import DockerException  # noqa: PLC0415
-
-    where = os.environ.get("DOCKER_HOST", "its default socket")
-    try:
-        with docker.from_env(timeout=ANSWER_S) as client:
-            info: dict[str, Any] = client.info()
-    except (DockerException, OSError, ValueError) as error:
-        said = " ".join(str(error).split())
-        if "Permission denied" in said or "PermissionError" in said:
-            raise ClusterError(
-                f"docker: no right to use {where}; join the group docker, or run as one who may"
-            ) from None
-        raise ClusterError(
-            f"docker: the daemon does not answer on {where} ({said[:160]}); start it"
-        ) from None
-    return info
 
 
 def _check_daemon(info: dict[str, Any]) -> None:

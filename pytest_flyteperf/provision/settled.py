@@ -31,7 +31,7 @@ def await_settled(api: KubeApi, beat: Beat) -> None:
         nonlocal waiting
         unready = [item["metadata"]["name"] for item in items if not is_ready(item)]
         waiting = ", ".join(unready[:1])
-        beat.tick(f"waiting for {waiting}")
+        beat.tick(waiting)
         return bool(items) and not unready
 
     if not await_collection(api, ACCOUNTS, accounts, SETTLE_S):

@@ -80,7 +80,10 @@ def test_a_wrong_setting_is_one_line_and_exit_2(capsys, monkeypatch):
     monkeypatch.setenv("FLYTEPERF_CLUSTER", "moon")
 
     assert main(["up"]) == 2
-    assert capsys.readouterr().err == "flyteperf: FLYTEPERF_CLUSTER: 'moon' is none of local\n"
+    assert (
+        capsys.readouterr().err
+        == "flyteperf: FLYTEPERF_CLUSTER: 'moon' is none of local, kind, existing\n"
+    )
 
 
 def test_an_unknown_portfolio_is_one_line_and_exit_2(capsys):

@@ -1,0 +1,262 @@
+"""The kinds of cluster, and how Flyte gets onto each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import msgspec
+
+from pytest_flyteperf.deploy import processes
+from pytest_flyteperf.engine.control import Control
+from pytest_flyteperf.errors import ClusterError, UsageError
+from pytest_flyteperf.execute.code import import_roots
+from pytest_flyteperf.model import Cluster, Deployment
+from pytest_flyteperf.progress import Progress
+from pytest_flyteperf.provision import local
+from pytest_flyteperf.provision.machine_lock import MachineLock
+from pytest_flyteperf.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_flyteperf.deploy import helm
+    from pytest_flyteperf.provision import kind
+
+
+class Kind(Protocol):
+    """A kind of cluster and how Flyte gets onto it."""
+
+    def ensure(self) -> None:
+        """Check what was asked for; build what has to be built."""
+
+    def up(self) -> Cluster:
+        """Return the running cluster, starting it if there is none."""
+
+    def find(self) -> Cluster | None:
+        """Return the running cluster; start nothing."""
+
+    def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
+        """Return a running Flyte on the held cluster."""
+
+    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+        """Start Flyte anew on a held cluster, in place of the one that runs."""
+
+    def lock(self, who: str) -> AbstractContextManager[object]:
+        """The lock under which a repeat is measured."""
+
+
+class Local:
+    """The embedded engine: everything a process of the user's."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._request: processes.Request | None = None
+
+    @property
+    def request(self) -> processes.Request:
+        if self._request is None:
+            self._request = processes.prepare(
+                self._settings.flyte,
+                config=self._settings.config,
+                database=self._settings.database,
+                progress=self._progress,
+            )
+        return self._request
+
+    def ensure(self) -> None:
+        """Build the engine if it is not built."""
+        self.request  # noqa: B018 # is made when first asked for
+
+    def up(self) -> Cluster:
+        settings = self._settings
+        return local.up(self.request.engine, settings.root, self._progress, keep=settings.keep)
+
+    def find(self) -> Cluster | None:
+        return local.find(self.request.engine, self._settings.root)
+
+    def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
+        if control is None:
+            raise ClusterError(f"{cluster.name}: is not held; enter `cluster` first")
+        local.offer_imports(cluster, import_roots())
+        return processes.deploy(cluster, control, self.request, self._progress)
+
+    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+        return processes.deploy(cluster, control, self.request, self._progress, fresh=True)
+
+    def lock(self, who: str) -> AbstractContextManager[object]:
+        return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+
+
+class KindCluster:
+    """A cluster of kind's, with Flyte by its helm chart."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        # Imported only where it is asked for: the local engine starts without it.
+        from pytest_flyteperf.deploy import helm as deploy  # noqa: PLC0415
+        from pytest_flyteperf.provision import kind as provision  # noqa: PLC0415
+
+        self._settings = settings
+        self._progress = progress
+        self._deploy = deploy
+        self._provision = provision
+        self._request: helm.Request | None = None
+
+    def ensure(self) -> None:
+        self._prepare()
+
+    def up(self) -> Cluster:
+        self._prepare()
+        settings = self._settings
+        return self._provision.up(self._wish(), settings.root, self._progress, keep=settings.keep)
+
+    def find(self) -> Cluster | None:
+        return self._provision.find(self._wish(), self._settings.root)
+
+    def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
+        del control  # Flyte's processes are the cluster's own
+        return self._deploy.deploy(cluster, self._prepare(), self._progress)
+
+    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+        del control
+        raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
+
+    def lock(self, who: str) -> AbstractContextManager[object]:
+        return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+
+    def _wish(self) -> kind.Wish:
+        settings = self._settings
+        return self._provision.Wish(
+            node_image=settings.node_image, store_image=settings.store_image
+        )
+
+    def _prepare(self) -> helm.Request:
+        """What is wrong with the request is said before a cluster is made."""
+        if self._request is None:
+            settings = self._settings
+            self._request = self._deploy.prepare(
+                settings.flyte,
+                chart=settings.chart,
+                task_image=settings.task_image,
+                store_image=settings.store_image,
+                database_image=settings.database_image,
+                values_file=settings.values,
+                config=settings.config,
+            )
+        return self._request
+
+
+class Existing:
+    """A cluster of the user's with Flyte on it: measured, never changed."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        from pytest_flyteperf.provision import existing as provision  # noqa: PLC0415
+
+        self._settings = settings
+        self._progress = progress
+        self._provision = provision
+
+    def ensure(self) -> None:
+        """Nothing is built for it."""
+
+    def up(self) -> Cluster:
+        settings = self._settings
+        wish = self._provision.Wish(kubeconfig=str(settings.kubeconfig), context=settings.context)
+        return self._provision.open_cluster(wish)
+
+    def find(self) -> Cluster | None:
+        return None  # it is not ours to stop
+
+    def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
+        from pytest_flyteperf.deploy import external  # noqa: PLC0415
+
+        del control
+        settings = self._settings
+        return external.find(
+            cluster,
+            str(settings.endpoint),
+            project=settings.project,
+            domain=settings.domain,
+            task_image=settings.task_image,
+            progress=self._progress,
+        )
+
+    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+        del control
+        raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
+
+    def lock(self, who: str) -> AbstractContextManager[object]:
+        from pytest_flyteperf.provision.lease import LeaseLock  # noqa: PLC0415
+
+        settings = self._settings
+        return LeaseLock(
+            self.up().kubeconfig,
+            f"{settings.project}-{settings.domain}",
+            who,
+            wait_s=settings.wait_s,
+            progress=self._progress,
+        )
+
+
+class Given:
+    """A deployment that a file describes, whoever made it: the stages before are left out."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._deployment = read_stage(Path(str(settings.deployment)), Deployment)
+
+    def ensure(self) -> None:
+        """Nothing is built for it."""
+
+    def up(self) -> Cluster:
+        return self._deployment.cluster
+
+    def find(self) -> Cluster | None:
+        return None  # it is not ours to stop
+
+    def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
+        del control
+        if cluster.kind == "local":
+            local.offer_imports(cluster, import_roots())
+        return self._deployment
+
+    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+        del control
+        raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
+
+    def lock(self, who: str) -> AbstractContextManager[object]:
+        return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+
+
+Stage = TypeVar("Stage", Cluster, Deployment)
+
+
+def read_stage(path: Path, stage: type[Stage]) -> Stage:
+    """Read what an earlier stage handed over.
+
+    Raises:
+        UsageError: the file is not there, or holds something else.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=stage)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give what the stage before printed") from None
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: is no {stage.__name__.lower()}: {error}") from None
+
+
+def choose(settings: Settings, progress: Progress) -> Kind:
+    """The kind of cluster that settings ask for."""
+    if settings.deployment is not None:
+        return Given(settings, progress)
+    return KINDS[settings.cluster](settings, progress)
+
+
+KINDS: dict[str, Callable[[Settings, Progress], Kind]] = {
+    "local": Local,
+    "kind": KindCluster,
+    "existing": Existing,
+}
+"""By the value of `--flyteperf-cluster`."""

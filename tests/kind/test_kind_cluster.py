@@ -1,0 +1,56 @@
+"""The product's own path on a real kind cluster: create, deploy, measure, judge, delete, reap."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from kind_project import containers
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
+
+PORTFOLIO = Path(__file__).parents[2] / "benchmarks"
+SHORT = ("--flyteperf-cluster", "kind", "--flyteperf-short")
+
+
+@pytest.fixture
+def portfolio(project):
+    """The project with the portfolio's three oldest cases."""
+    shutil.copytree(PORTFOLIO, project.folder / "benchmarks")
+    cases = ("test_short_task.py", "test_chain.py", "test_map.py")
+    return tuple(f"benchmarks/{name}" for name in cases)
+
+
+def test_the_portfolio_runs_and_gates_against_its_own_baseline(project, portfolio):
+    first = project.pytest(*portfolio, *SHORT, "--flyteperf-keep", "--flyteperf-update", "new")
+    assert first.returncode == 0, first.stdout
+    (baselines,) = (project.folder / "baselines").iterdir()
+    assert baselines.name.startswith("kind-stand-in-")
+    stored = yaml.safe_load((baselines / "short_task.yaml").read_text())["sizes"]["short"]
+    assert stored["environment"]["chart"] == "flyte-binary 0.0.1"
+
+    second = project.pytest(*portfolio, *SHORT, "--flyteperf-keep", "--flyteperf-baseline", "-v")
+    assert second.returncode == 0, second.stdout
+    assert "incomparable" not in second.stdout
+    assert "no-baseline" not in second.stdout
+
+    down = project.flyteperf("down", "--cluster", "kind")
+    assert down.stdout.startswith("down: flyteperf-"), down.stdout
+
+
+@pytest.mark.parametrize("phase", ["creating the cluster", "loading", "deploying Flyte"])
+def test_a_killed_start_is_reaped(project, rig, phase):
+    process = project.start_watched("up", "--cluster", "kind", until=phase)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    deadline = time.monotonic() + 120
+    while containers(rig) and time.monotonic() < deadline:
+        reaped = project.flyteperf("reap")
+        assert reaped.returncode == 0, reaped.stdout
+    assert containers(rig) == []
