@@ -21,23 +21,28 @@ class Project:
     def flyteperf(self, *arguments, timeout=600):
         return self._run((sys.executable, "-m", "pytest_flyteperf.cli", *arguments), timeout)
 
-    def start_watched(self, *arguments, until):
-        """Start a command and return once it says something."""
+    def pytest_until(self, said, *arguments):
+        """Start pytest and return once it says something; its output goes on being read."""
         process = subprocess.Popen(
-            (sys.executable, "-m", "pytest_flyteperf.cli", *arguments),
+            (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments),
             cwd=self.folder,
-            env=os.environ,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             text=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if until in line:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if said in line:
                 return process
-        raise AssertionError(f"ended without {until!r}: {said}")
+        raise AssertionError(f"ended without {said!r}: {''.join(lines)}")
+
+    def left(self):
+        """Folders of clusters that still hold more than logs."""
+        folders = (self.folder / "state/clusters").glob("kind-*/")
+        return [f.name for f in folders if {p.name for p in f.iterdir()} - {"logs"}]
 
     def _run(self, command, timeout):
         return subprocess.run(
