@@ -214,7 +214,7 @@ def _bounded(blocks: list[str], last: str) -> str:
 
 
 def _folded(title: str, inner: str) -> str:
-    safe = html.escape(escaped(title), quote=False)
+    safe = _unlinked(html.escape(escaped(title), quote=False))
     return f"<details>\n<summary>{safe}</summary>\n\n{inner}\n\n</details>"
 
 
@@ -225,6 +225,11 @@ def _name(name: str) -> str:
 def plain(text: str) -> str:
     """`text` so that Markdown shows it as it is, also within a table, and calls nobody."""
     safe = re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", text)
+    return _unlinked(safe)
+
+
+def _unlinked(safe: str) -> str:
+    """GitHub calls whom a text names and links what looks like an address: not here."""
     return safe.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
