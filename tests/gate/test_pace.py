@@ -175,3 +175,57 @@ def test_an_inverse_undoes_its_matrix(rows):
 
 def test_a_singular_matrix_has_no_inverse():
     assert inverted([[1.0, 2.0], [2.0, 4.0]]) is None
+
+
+def test_both_samples_are_set_to_the_mean_pace_of_the_baseline():
+    rows = [((1.0,),) * 2, ((1.2,),) * 2]
+
+    made = Pace(["cpu_ns"], rows, ((1.3,),) * 2, 0.001)
+    adjusted = made.adjust([[2.0, 2.0], [2.2, 2.2]], [2.3, 2.3], 1.0)
+
+    assert adjusted.before == (pytest.approx((2.1, 2.1)), pytest.approx((2.1, 2.1)))
+    assert adjusted.now == pytest.approx((2.1, 2.1))
+    assert adjusted.taken == pytest.approx(0.2)
+
+
+def test_the_canary_noise_of_either_side_is_an_error():
+    before = [((-0.1,), (0.1,), (-0.1,), (0.1,)), ((0.2,), (-0.2,))]
+    now = ((0.5,), (0.3,), (0.4,))
+    variance = (4 * 0.01 + 2 * 0.04 + 2 * 0.01) / (9 - 3)
+    noise = variance / 3 + (variance / 4 + variance / 2) / 4
+
+    adjusted = Pace(["cpu_ns"], before, now, 0.02).adjust([[7.0] * 4, [7.0] * 2], [7.0] * 3, 0.8)
+
+    assert adjusted.taken == pytest.approx(0.8 * 0.4)
+    assert adjusted.error == pytest.approx(math.hypot(0.25 * 0.8 * 0.4, 0.8 * math.sqrt(noise)))
+
+
+def test_what_sessions_tell_weighs_as_their_repeats_allow():
+    levels = (-0.2, 0.0, 0.2)
+    rows = [((level,),) * 4 for level in levels]
+    values = [[0.5 * level + by for by in (-0.1, 0.1, -0.1, 0.1)] for level in levels]
+    variance = 0.02**2 + (12 * 0.01 / (12 - 3)) / 4
+    prior = 1 / 0.25**2
+    precision = prior + 0.08 / variance
+    expected = (prior + 0.5 * 0.08 / variance) / precision
+
+    adjusted = Pace(["cpu_ns"], rows, ((1.0,),) * 4, 0.02).adjust(values, [0.0] * 4, 1.0)
+
+    assert adjusted.taken == pytest.approx(expected)
+    assert adjusted.error == pytest.approx(1 / math.sqrt(precision))
+
+
+@pytest.mark.parametrize(("names", "elasticity"), [(["cpu_ns"], 0.0), (["api_write_ns"], 1.0)])
+def test_what_does_not_follow_the_cpu_is_left_as_it_is(names, elasticity):
+    made = Pace(names, [((0.0,),) * 3], ((0.7,),) * 3, 0.02)
+
+    assert made.adjust([[1, 1, 1]], [2, 2, 2], elasticity) == (((1, 1, 1),), (2, 2, 2), 0, 0)
+
+
+def test_shares_count_as_shares_and_times_by_their_logarithm():
+    sung = {"cpu_ns": (1, 7), "other_cpu_ppm": (0, 500_000)}
+
+    made = pace([sung], sung, [2, 2], 0.02)
+
+    assert made._columns[0] == pytest.approx([-math.log(7) / 2, math.log(7) / 2] * 2)
+    assert made._columns[1] == pytest.approx([-0.25, 0.25] * 2)

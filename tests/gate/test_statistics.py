@@ -207,3 +207,7 @@ def test_repeats_needed_are_the_fewest_that_bound_a_shift():
 
 def test_one_value_is_never_enough():
     assert statistics.repeats_needed(1, 0.0001) is None
+
+
+def test_one_repeat_is_enough_where_the_risk_allows():
+    assert statistics.repeats_needed(30, 0.05) == 1
