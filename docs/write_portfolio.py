@@ -1,8 +1,8 @@
 # noqa: INP001 -- a script, not a package
-"""Write portfolio.md from a run of the portfolio: `python docs/write_portfolio.py RUN`.
+"""Write portfolio.md from runs of the portfolio: `python docs/write_portfolio.py RUN...`.
 
-RUN is a folder such as `.flyteperf/runs/20261122-204106-60`, of any size. Every figure is computed
-from what the run measured; what a case is about is its test's docstring.
+RUN is a folder such as `.flyteperf/runs/20261122-204106-60`; of a case in several the last counts.
+Every figure is computed from what was measured; what a case is about is its test's docstring.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_flyteperf.analyze import scaling
 from pytest_flyteperf.model import METRICS
+from pytest_flyteperf.outcome import sweeps
+from pytest_flyteperf.report import growth
 from pytest_flyteperf.report.text import figure
 from pytest_flyteperf.result import CaseResult, load
 
@@ -117,12 +120,19 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(run: Path) -> Iterator[str]:
-    """All of portfolio.md."""
-    results = [load(path) for path in sorted(run.glob("*/case.json"))]
-    results = [result for result in results if result.valid]
+def measured(runs: list[Path]) -> list[CaseResult]:
+    """The cases of some runs that have a valid repeat, in alphabetical order."""
+    found = [load(path) for run in runs for path in sorted(run.glob("*/case.json"))]
+    results = {result.case: result for result in found if result.valid}
     if not results:
-        raise SystemExit(f"{run}: holds no case with a valid repeat")
+        raise SystemExit(f"{', '.join(map(str, runs))}: no case with a valid repeat")
+    if len({(r.size, r.subject.digest, r.environment) for r in results.values()}) > 1:
+        raise SystemExit("the runs differ in size, Flyte or environment")
+    return [results[case] for case in sorted(results)]
+
+
+def page(results: list[CaseResult]) -> Iterator[str]:
+    """All of portfolio.md."""
     first = results[0]
     machine = first.environment.machine
     about = docstrings(ROOT / "benchmarks")
@@ -156,10 +166,16 @@ def page(run: Path) -> Iterator[str]:
     )
     yield ""
     yield from costs({result.case: result for result in results})
+    for title, points in sweeps(results):
+        if (found := scaling(points)) is not None:
+            yield ""
+            yield f"## How `{title}` grows"
+            yield ""
+            yield "```text"
+            yield from growth.lines(title, found)
+            yield "```"
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004
-        raise SystemExit((__doc__ or "").partition("\n")[0])
-    text = "\n".join(page(Path(sys.argv[1]))) + "\n"
+    text = "\n".join(page(measured([Path(run) for run in sys.argv[1:]]))) + "\n"
     (Path(__file__).parent / "portfolio.md").write_text(text, encoding="utf-8")
