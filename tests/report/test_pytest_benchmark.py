@@ -25,5 +25,5 @@ def test_its_own_compare_command_takes_two_runs(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert "chain (0001_" in done.stdout, done.stdout
+    assert "0001_before) " in done.stdout
     assert "(3.00)" in done.stdout
