@@ -137,7 +137,7 @@ def _metric(metric: MetricVerdict) -> MetricView:
     unit = METRICS[metric.metric]
     return MetricView(
         title=unit.title,
-        baseline=figure(metric.baseline.median if metric.baseline else None, unit),
+        baseline=figure(metric.baseline.median, unit) if metric.baseline else "",
         now=figure(metric.now.median if metric.now else None, unit),
         change=_change(metric),
         limit=terminal.limit(metric),
@@ -149,6 +149,8 @@ def _metric(metric: MetricVerdict) -> MetricView:
 
 
 def _change(metric: MetricVerdict) -> str:
+    if metric.baseline is None:
+        return ""
     if metric.kind is not Kind.MAGNITUDE and metric.baseline == metric.now:
         return "none"
     return terminal.change(metric, interval=False).replace(" -> ", " → ")
