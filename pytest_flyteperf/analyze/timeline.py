@@ -63,6 +63,45 @@ def partition(handle: Handle) -> list[Segment]:
     side, the stretch is cut into n equal parts, one for each, longest-open first; nanoseconds that
     do not divide go to the first parts.
     """
+    return _nested(handle) or swept(handle)
+
+
+def _nested(handle: Handle) -> list[Segment]:
+    """The partition of operations that follow one another and lie within what is above them.
+
+    Empty where they do not: nearly all handles do, and need no sorting.
+    """
+    segments: list[Segment] = []
+    at = handle.start_ns
+    above = [(-1, handle.end_ns, spans.HANDLE)]
+    for index, (name, start, end, _, parent, _, _) in enumerate(handle.operations):
+        while above[-1][0] != parent:
+            _, ended, closed = above.pop()
+            _append(segments, at, ended, closed)
+            at = ended
+        if start < at or end > above[-1][1]:
+            return []
+        _append(segments, at, start, above[-1][2])
+        at = start
+        above.append((index, end, name))
+    for _, ended, closed in reversed(above):
+        _append(segments, at, ended, closed)
+        at = ended
+    return segments
+
+
+def _append(segments: list[Segment], start: int, end: int, name: str) -> None:
+    """Add a segment, or make the last one longer, if there is any time in it."""
+    if end <= start:
+        return
+    if segments and segments[-1][2] == name:
+        segments[-1] = (segments[-1][0], end, name)
+    else:
+        segments.append((start, end, name))
+
+
+def swept(handle: Handle) -> list[Segment]:
+    """The same partition by a sweep over all starts and ends, for operations of any order."""
     events: list[tuple[int, bool, int]] = []
     for index, operation in enumerate(handle.operations):
         start = max(operation.start_ns, handle.start_ns)

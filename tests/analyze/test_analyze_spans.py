@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from pytest_flyteperf.analyze import spans
 from pytest_flyteperf.analyze.recording import Recording, TraceRecord
 from pytest_flyteperf.analyze.spans import Handle, Stray, read_handles
-from pytest_flyteperf.analyze.timeline import partition
+from pytest_flyteperf.analyze.timeline import partition, swept
 from pytest_flyteperf.errors import RecordingError
 
 PREFIX = "pkg.controller.Propeller/"
@@ -237,6 +237,7 @@ def test_segments_add_up_to_the_handle_whatever_its_spans(made):
     (found,) = read([root, *others])
 
     segments = partition(found)
+    assert segments == swept(found)
     assert sum(end - start for start, end, _ in segments) == 100
     assert [start for start, _, _ in segments[1:]] == [end for _, end, _ in segments[:-1]]
 
@@ -334,3 +335,16 @@ def test_records_of_a_file_are_read_one_by_one(tmp_path, recordings):
     assert [next(found).received for _ in range(3)] == [1.0] * 3
     with pytest.raises(RecordingError, match="record 4 is cut off"):
         next(found)
+
+
+@pytest.mark.parametrize("name", ["chain", "fan", "launchplan2", "nested_dynamic"])
+def test_the_short_way_to_cut_a_handle_gives_what_the_sweep_gives(recordings, name):
+    handles = [
+        found
+        for found in read_handles(Recording(recordings / name / "0").traces())
+        if isinstance(found, Handle)
+    ]
+
+    assert handles
+    for found in handles:
+        assert partition(found) == swept(found)
