@@ -232,8 +232,7 @@ def _close(trace: _Trace) -> Iterator[Handle | Stray]:
             operations.append(Operation(name, start, end, depth, above, node, failed))
         below = children.pop(span.span_id, None)
         if below:
-            if len(below) > 1:
-                below.sort(key=_start, reverse=True)
+            below.sort(key=_start, reverse=True)
             waiting += [(child, depth + 1, len(operations) - 1, node) for child in below]
     lost = sum(_is_propellers(span) for rest in children.values() for span in rest)
     start, end = _interval(root)
