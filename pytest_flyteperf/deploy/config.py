@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Config = dict[str, Value]
 
 LOOPBACK = "127.0.0.1"
+EVENT_DELAY = "2ms"
+"""What the stand-in waits in each event call, so that one takes the 2.7 to 3.7 ms that FlyteAdmin
+takes. An admin that answers at once makes Propeller see more pods pending: two rounds more in five
+tasks one after another (48 against 46 in the median of ten; 42 recorded)."""
 TRACE_DELAY_MS = 200
 """How long a finished span waits for its batch."""
 TRACE_QUEUE = 262_144
@@ -92,6 +96,7 @@ def standin_config(wiring: Wiring, overrides: Document | None) -> Config:
             "metricsListen": f"{LOOPBACK}:{wiring.extra_port}",
             "database": f"{wiring.directory}/standin.db",
             "kubeconfig": wiring.kubeconfig,
+            "eventDelay": EVENT_DELAY,
         },
     }
     if overrides is None:
