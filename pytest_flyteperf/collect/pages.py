@@ -86,6 +86,8 @@ class Scraper:
         return pages
 
     def _page(self, component: str, url: str) -> bytes:
+        if url.startswith("/"):
+            return self._proxied(component, url)
         try:
             answer = self._http.request("GET", url, timeout=TIMEOUT_S)
         except urllib3.exceptions.HTTPError as error:
@@ -94,6 +96,13 @@ class Scraper:
         if answer.status != HTTPStatus.OK:
             raise DeploymentError(f"{url}: metrics of {component}: HTTP status {answer.status}")
         return answer.data
+
+    def _proxied(self, component: str, path: str) -> bytes:
+        """Read a page within the cluster, through its API server."""
+        try:
+            return self._api.raw(path)
+        except KubeError as error:
+            raise DeploymentError(f"{path}: no metrics of {component} ({error})") from None
 
     def _add(self, pages: Pages, name: str, path: str, families: tuple[bytes, ...]) -> None:
         try:
