@@ -69,15 +69,15 @@ class CaseResult(Frozen, frozen=True):
     @property
     def samples(self) -> tuple[Measures, ...]:
         """Measures of the repeats, warm-ups left out; in a sweep, how each repeat of it grew."""
-        sizes = {one.units for one in self.repeats}
-        if None in sizes:
+        if any(one.units is None for one in self.repeats):
             return tuple(one.measures for one in self.repeats)
-        sweeps: dict[int, list[tuple[int, Measures]]] = {}
+        sizes: dict[int, list[Measures]] = {}
         for one in self.repeats:
-            sweeps.setdefault(one.repeat.index, []).append((one.units or 0, one.measures))
-        return tuple(
-            per_thousand(points) for points in sweeps.values() if len(points) == len(sizes)
-        )
+            sizes.setdefault(one.units or 0, []).append(one.measures)
+        # Valid ones first: those that were replaced are left over.
+        columns = [sorted(found, key=lambda one: not is_valid(one)) for found in sizes.values()]
+        sweeps = zip(*columns, strict=False)
+        return tuple(per_thousand(tuple(zip(sizes, one, strict=True))) for one in sweeps)
 
     @property
     def points(self) -> tuple[tuple[int, Measures], ...]:
@@ -114,6 +114,10 @@ class CaseResult(Frozen, frozen=True):
     def invalid(self) -> int:
         """How many samples an audit check has thrown out."""
         return len(self.samples) - len(self.valid)
+
+    def invalid_at(self, units: int | None) -> int:
+        """How many repeats of one size an audit check has thrown out; None outside a sweep."""
+        return sum(one.units == units and not is_valid(one.measures) for one in self.repeats)
 
     @property
     def blocks(self) -> tuple[tuple[Measures, ...], ...]:

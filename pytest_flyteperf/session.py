@@ -198,13 +198,11 @@ class Session:
                 )
                 item.stash[_RESULT] = result
                 result.shape()
-                if call.units is not None:
-                    continue
                 more = 0
-                if replaced < min(result.invalid, _spare(plan.repeats)):
+                if replaced < min(result.invalid_at(call.units), _spare(plan.repeats)):
                     more = 1
                     replaced += 1
-                elif len(result.repeats) == planned:
+                elif call.units is None and len(result.repeats) == planned:
                     more = self._still_needed(result, baseline)
                 planned += more
                 run.more(more)

@@ -26,11 +26,11 @@ def test_growth_is_one_case_and_registered_workflows_are_run_by_name(project):
                 assert flyteperf.shape.nodes["task"] == length
 
         def test_registered(flyteperf):
-            chain = flyteperf.registered("test_it.chain_of.<locals>.chain")
+            chain = flyteperf.registered("test_it.chain")
             assert flyteperf(chain, a=7) == 7
 
         def test_wrong_type(flyteperf):
-            chain = flyteperf.registered("test_it.chain_of.<locals>.chain")
+            chain = flyteperf.registered("test_it.chain")
             flyteperf(chain, a="seven")
 
         def test_absent(flyteperf):
