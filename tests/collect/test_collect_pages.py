@@ -71,3 +71,16 @@ def test_what_may_not_be_read_is_absent_and_says_why(flyte):
 )
 def test_the_main_components_page_has_no_name_of_its_own(component, name):
     assert page_name(component, "before") == name
+
+
+def test_a_path_of_the_kubernetes_api_is_read_through_it(flyte):
+    flyte.kube.pages["/api/v1/namespaces/flyte/pods/f:10254/proxy/metrics"] = b"go_threads 9\n"
+    deployment = msgspec.structs.replace(
+        flyte.deployment(),
+        metrics={"propeller": "/api/v1/namespaces/flyte/pods/f:10254/proxy/metrics"},
+    )
+    with (
+        KubeApi.from_kubeconfig(deployment.cluster.kubeconfig) as api,
+        Scraper(deployment, api) as scraper,
+    ):
+        assert scraper.read().texts["propeller"] == b"go_threads 9\n"
