@@ -35,7 +35,10 @@ def write_all(results: Sequence[CaseResult], settings: Settings, folder: Path) -
     paths = [folder / NAME, *([settings.report] if settings.report else [])]
     for path in paths:
         write(results, settings, path, recorded=recorded)
-    yield f"report: {os.path.relpath(paths[-1])}"
+    shown = paths[-1]
+    if shown.is_relative_to(settings.root):
+        shown = shown.relative_to(settings.root)
+    yield f"report: {shown}"
 
 
 def write(results: Sequence[CaseResult], settings: Settings, path: Path, *, recorded: str) -> None:
