@@ -13,6 +13,8 @@ from pytest_flyteperf.cli.commands import COMMANDS, GROUPS, Command
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.settings import OPTIONS, Option
 
+HANDS_ON = "hands_on"
+"""Default that says a command hands on to pytest what it is given after `--`, in `pytest`."""
 EXAMPLES = """\
 examples:
   flyteperf doctor                       what this machine can run, and what is missing
@@ -47,7 +49,17 @@ def parse(
     module = import_module(command.module)
     parser = _parser(command, module.__doc__ or "")
     module.arguments(parser)
-    return module.run, parser.parse_args(arguments[1:])
+    return module.run, _parsed(parser, arguments[1:])
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse; where a command hands on to pytest, what follows `--` is not argparse's to look at."""
+    if not parser.get_default(HANDS_ON) or "--" not in arguments:
+        return parser.parse_args(arguments)
+    end = arguments.index("--")
+    given = parser.parse_args(arguments[:end])
+    given.pytest = [*given.pytest, *arguments[end + 1 :]]
+    return given
 
 
 def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:

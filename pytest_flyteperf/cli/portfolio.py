@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_flyteperf import portfolios
+from pytest_flyteperf.cli.parser import HANDS_ON
 from pytest_flyteperf.settings import OPTIONS
 
 BENCHMARKS = "benchmarks"
@@ -22,6 +23,7 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="paths or names of portfolios and, after --, options for pytest",
     )
+    parser.set_defaults(**{HANDS_ON: True})
 
 
 def pytest_arguments(values: Mapping[str, object], given: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 import pytest
 
 from pytest_flyteperf import portfolios
+from pytest_flyteperf.cli.parser import parse
 from pytest_flyteperf.cli.portfolio import pytest_arguments
 
 
@@ -57,3 +58,18 @@ def test_a_portfolio_brings_its_baselines_where_the_folder_has_none(elsewhere, m
     assert lent not in paths({"update": "all"}, "goods")
     (elsewhere / "baselines").mkdir()
     assert lent not in paths({}, "goods")
+
+
+@pytest.mark.parametrize(
+    ("typed", "handed"),
+    [
+        (["a.py", "--short", "--", "-k", "x"], ["a.py", "-k", "x"]),
+        (["--short", "--", "-k", "x"], ["-k", "x"]),
+        (["--", "--", "-x"], ["--", "-x"]),
+        (["a.py", "--short"], ["a.py"]),
+    ],
+)
+def test_what_follows_two_dashes_is_for_pytest(typed, handed):
+    _, given = parse(["run", *typed])
+
+    assert given.pytest == handed
