@@ -137,6 +137,8 @@ class TestRecording:
             "task_executions.json.gz",
             "pods.jsonl.gz",
             "flyteworkflows.jsonl.gz",
+            "metrics.kube-apiserver.before.prom.gz",
+            "metrics.kube-apiserver.after.prom.gz",
             "otlp.binpb.gz",
             "propeller.log.gz",
         }
