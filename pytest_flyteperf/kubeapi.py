@@ -27,7 +27,9 @@ GONE = HTTPStatus.GONE
 """HTTP status of a watch whose resource version the API server has compacted away."""
 
 
-REQUEST_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 20.0
+"""An API server that has lost its etcd holds requests for a minute; who measures has none."""
+DELETE_TIMEOUT_S = 120.0
 """Long enough to delete the pods of the widest map in one request."""
 
 
@@ -178,7 +180,7 @@ class KubeApi:
                 self._url(path, query),
                 body=body,
                 headers=self._headers(content_type if body is not None else None),
-                timeout=REQUEST_TIMEOUT_S,
+                timeout=DELETE_TIMEOUT_S if method == "DELETE" else REQUEST_TIMEOUT_S,
                 retries=_PATIENCE,
             )
         except urllib3.exceptions.HTTPError as error:

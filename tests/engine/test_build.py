@@ -477,7 +477,7 @@ class TestReferences:
             ("v1.16.7", "before v1.16.8 was not published"),
             ("latest", "is no release like v1.16.8, no source checkout and no `flyte` program"),
             ("v1.16", "is no release like v1.16.8"),
-            ("https://example.org", "is no release like v1.16.8"),
+            ("https://example.org", "is the endpoint of a Flyte that runs already"),
         ],
     )
     def test_what_names_no_flyte_is_refused_before_go_is_looked_for(

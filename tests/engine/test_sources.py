@@ -14,6 +14,9 @@ NEEDS_TROUBLE = {
     "refused node events",
     "refused task events",
     "catalog puts failed",
+    "throttled workflow events",
+    "throttled node events",
+    "throttled task events",
 }
 """Propeller's metrics with labels appear with their first sample."""
 

@@ -34,7 +34,7 @@ def test_the_api_server_takes_stamps_with_the_phase(node):
         set(),
         set(),
         {"flyteperf.dev/started-ns"},
-        {"flyteperf.dev/started-ns", "flyteperf.dev/finished-ns"},
+        {"flyteperf.dev/started-ns", "flyteperf.dev/finished-ns", "flyteperf.dev/use"},
     ]
     assert node.phases("stamped") == ["Pending", "Pending", "Running", "Succeeded"]
 

@@ -46,7 +46,8 @@ def holder(kubeconfig):
     ) as process:
         assert process.stdout.readline() == b"held\n"
         yield process
-        process.kill()
+        process.stdin.close()
+        process.wait(30)
 
 
 @pytest.fixture
