@@ -48,8 +48,10 @@ class Session(Frozen, frozen=True, forbid_unknown_fields=True):
     id: str
     """Unique within the baseline."""
     samples: dict[str, tuple[int | None, ...]]
-    """Metric name to its value in each valid repeat, in the order they ran; None if unknown."""
-
+    """
+    Metric name to its value in each valid repeat, in the order they ran; None if unknown. How a
+    metric grew over a sweep may be negative.
+    """
     canaries: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
     """Name in `model.CANARIES` to its figure beside each valid repeat; empty where none sang."""
     operations: dict[str, MeanCost] = msgspec.field(default_factory=dict)
@@ -68,7 +70,7 @@ class Session(Frozen, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"session {self.id}: metrics have {sorted(lengths)} repeats")
         if lengths and max(lengths) > MAX_REPEATS:
             raise ValueError(f"session {self.id}: more than {MAX_REPEATS} repeats")
-        for name, values in columns.items():
+        for name, values in self.canaries.items():
             if any(value is not None and value < 0 for value in values):
                 raise ValueError(f"session {self.id}: {name} is negative")
 
