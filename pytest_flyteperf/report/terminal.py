@@ -209,9 +209,20 @@ def name(verdict: CaseVerdict) -> str:
     return plain if verdict.size is Size.DEFAULT else f"{plain} ({verdict.size.value})"
 
 
+def _cases(verdicts: Sequence[CaseVerdict]) -> _Column:
+    """Names; a size that all have in common stands in the heading."""
+    styles: list[tuple[str, ...]] = [()] * len(verdicts)
+    common = {verdict.size for verdict in verdicts}
+    heading, names = "case", [name(verdict) for verdict in verdicts]
+    if len(common) == 1 and Size.DEFAULT not in common:
+        heading = f"case ({common.pop().value})"
+        names = [escaped(verdict.case) for verdict in verdicts]
+    return _Column(heading, names, 0, right=False, styles=styles)
+
+
 def _columns(verdicts: Sequence[CaseVerdict], *, gating: bool, intervals: bool) -> list[_Column]:
     none: list[tuple[str, ...]] = [()] * len(verdicts)
-    columns = [_Column("case", [name(v) for v in verdicts], 0, right=False, styles=none)]
+    columns = [_cases(verdicts)]
     told = [v.verdict if gating or v.verdict in BROKEN else None for v in verdicts]
     if any(told):
         cells = [verdict.value if verdict else "" for verdict in told]
