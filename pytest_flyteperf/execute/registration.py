@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import grpc
@@ -135,11 +136,24 @@ def _request(serialized: Any) -> Any | None:  # noqa: ANN401 - flyteidl has no t
         return task_pb2.TaskCreateRequest(id=spec.template.id, spec=spec)
     if isinstance(serialized, WorkflowSpec):
         spec = serialized.to_flyte_idl()
+        for template in (spec.template, *spec.sub_workflows):
+            _settle(template.nodes)
         return workflow_pb2.WorkflowCreateRequest(id=spec.template.id, spec=spec)
     if isinstance(serialized, LaunchPlan):
         plan = serialized.to_flyte_idl()
         return launch_plan_pb2.LaunchPlanCreateRequest(id=plan.id, spec=plan.spec)
     return None
+
+
+def _settle(nodes: Iterable[Any]) -> None:
+    """Sort each node's upstream nodes, branches' own included: flytekit lists a set of them."""
+    for node in nodes:
+        node.upstream_node_ids.sort()
+        if node.HasField("branch_node"):
+            choice = node.branch_node.if_else
+            _settle(case.then_node for case in (choice.case, *choice.other))
+            if choice.HasField("else_node"):
+                _settle((choice.else_node,))
 
 
 def _digest(requests: list[Any]) -> str:

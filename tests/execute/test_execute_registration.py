@@ -1,12 +1,17 @@
 import grpc
 import pytest
 from execute_workflows import pair, plus_one, single, with_dynamic, with_sub
-from flytekit import LaunchPlan, reference_launch_plan, workflow
+from flytekit import LaunchPlan, reference_launch_plan, task, workflow
 
 from pytest_flyteperf.collect import Admin, AdminError
 from pytest_flyteperf.errors import RegistrationError
 from pytest_flyteperf.execute.registration import register
 from tests.doubles.flyte import FakeFlyte
+
+
+@task
+def total(values: list[int]) -> int:
+    return sum(values)
 
 
 @pytest.fixture
@@ -89,6 +94,17 @@ def test_a_dynamic_workflow_has_the_same_version_again(deployment, admin):
     first = register(with_dynamic, deployment, admin)
 
     assert register(with_dynamic, deployment, admin) == (first.launch_plan, 0, first.digest)
+
+
+def test_a_node_behind_many_is_the_same_in_whatever_order_flytekit_lists_them(deployment, admin):
+    def joined():
+        @workflow
+        def join(a: int) -> int:
+            return total(values=[plus_one(a=a) for _ in range(8)])
+
+        return join
+
+    assert len({register(joined(), deployment, admin).digest for _ in range(5)}) == 1
 
 
 def test_the_deployments_image_is_what_tasks_run_in(flyte, admin):
