@@ -59,9 +59,14 @@ def cluster_name(tools_digest: str, project: Path) -> str:
 
 @cache
 def _edits() -> tuple[str, ...]:
-    """Times of the last installation and edits, the same for the life of this process."""
+    """Times of installations and of the last edits, the same for the life of this process.
+
+    Installations are told by the folders of their metadata: the time of the folder they lie in
+    also changes when the first byte code is written there, in the middle of a session.
+    """
     sources = (*_PACKAGE.glob("engine/**/*.py"), *_PACKAGE.glob("provision/*.py"))
-    files = (Path(sysconfig.get_path("purelib")), *sorted(sources))
+    installed = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
+    files = (*sorted(installed), *sorted(sources))
     return tuple(f"{file} {file.stat().st_mtime_ns}" for file in files)
 
 

@@ -193,6 +193,24 @@ def test_a_cluster_is_of_one_project(engine, shared, tmp_path):
     assert local.find(engine, tmp_path) is None
 
 
+def test_byte_code_is_no_installation(tmp_path, monkeypatch):
+    (tmp_path / "six-1.17.0.dist-info").mkdir()
+    monkeypatch.setattr(local.sysconfig, "get_path", lambda _: str(tmp_path))
+
+    def name():
+        local._edits.cache_clear()
+        return local.cluster_name("tools", tmp_path)
+
+    try:
+        before = name()
+        (tmp_path / "__pycache__").mkdir()
+        assert name() == before
+        (tmp_path / "seven-1.0.dist-info").mkdir()
+        assert name() != before
+    finally:
+        local._edits.cache_clear()
+
+
 def test_sessions_that_start_together_get_one_cluster(engine, tmp_path, monkeypatch):
     monkeypatch.setenv("FLYTEPERF_STATE", str(tmp_path / "state"))
     arguments = (sys.executable, "-c", UP, msgspec.json.encode(engine).decode(), str(tmp_path))
