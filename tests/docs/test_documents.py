@@ -1,11 +1,8 @@
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 TOP = Path(__file__).parents[2]
 DOCS = TOP / "docs"
@@ -45,9 +42,6 @@ def test_the_tutorial_can_be_typed(tmp_path):
     assert '"$defs"' in said
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("material") is None, reason="uv sync --group docs brings mkdocs"
-)
 def test_the_documents_are_built_without_a_warning(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
