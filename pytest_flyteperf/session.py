@@ -6,7 +6,6 @@ the summary, the results documents and new baselines are made from these files, 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import secrets
 import signal
@@ -393,15 +392,13 @@ def _spare(repeats: int) -> int:
 
 def _base(settings: Settings) -> Settings:
     """The settings of the Flyte that is compared with."""
-    return dataclasses.replace(
-        settings, flyte=settings.base or settings.flyte, config=settings.base_config
-    )
+    return settings._replace(flyte=settings.base or settings.flyte, config=settings.base_config)
 
 
 def _patient(config: pytest.Config, settings: Settings) -> Settings:
     """Let a worker of xdist wait for its fellows' repeats, however long they take."""
     if hasattr(config, "workerinput"):
-        return dataclasses.replace(settings, wait_s=float("inf"))
+        return settings._replace(wait_s=float("inf"))
     return settings
 
 

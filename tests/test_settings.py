@@ -1,5 +1,4 @@
 import ast
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ def resolved(flags=None, environ=None, ini=None):
 
 
 def test_every_option_has_its_field_and_every_field_its_option():
-    assert {f.name for f in fields(Settings)} == {o.key for o in OPTIONS} | {"root", "typed"}
+    assert set(Settings._fields) == {o.key for o in OPTIONS} | {"root", "typed"}
 
 
 def test_defaults_gate_nothing_and_write_nothing():
