@@ -5,8 +5,9 @@ Pure but for the baseline files, which `BaselineStore` reads, and writes when as
 
 from pytest_flyteperf.gate.baseline import Accepted, Anchor, Baseline, Session, Tolerance, session
 from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks, unsettled
+from pytest_flyteperf.gate.budget import check
 from pytest_flyteperf.gate.cause import Cause, explain
-from pytest_flyteperf.gate.judge import check, judge, undecided
+from pytest_flyteperf.gate.judge import judge, undecided
 from pytest_flyteperf.gate.policy import DEFAULT_GATE, TIMER_GATE, Policy
 from pytest_flyteperf.gate.store import BaselineStore, Unused
 from pytest_flyteperf.gate.verdict import (

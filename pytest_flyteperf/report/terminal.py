@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_flyteperf.gate import DEFAULT_GATE, Kind, MetricVerdict, Verdict
 from pytest_flyteperf.gate.environment import key
-from pytest_flyteperf.gate.judge import BLUNT
+from pytest_flyteperf.gate.metric import BLUNT
 from pytest_flyteperf.model import METRICS, Size
 from pytest_flyteperf.report import text
 from pytest_flyteperf.report.text import Style, escaped, figure, percent, shortened

@@ -1,0 +1,52 @@
+"""Whether a number of repeats can decide the tolerances that are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate.compare import sharpness
+from pytest_flyteperf.gate.samples import kind_of, own_pace, sample_of
+from pytest_flyteperf.model import METRICS, Size
+
+if TYPE_CHECKING:
+    from pytest_flyteperf.gate.baseline import Baseline
+    from pytest_flyteperf.gate.policy import Policy
+
+
+def check(policy: Policy, baseline: Baseline) -> None:
+    """Refuse a policy that asks for a tolerance which its budget cannot decide.
+
+    Not in the short size, where times are advice and the summary says so.
+
+    Raises:
+        UsageError: with the number of repeats that would.
+    """
+    if baseline.size is Size.SHORT:
+        return
+    for name, tolerance in policy.tolerances.items():
+        before = baseline.by_session(name)
+        repeats = policy.budget or baseline.sessions[-1].repeats
+        metric = METRICS[name]
+        sample = sample_of(
+            metric,
+            kind_of(metric, baseline.values(name), podless=False),
+            baseline.sessions,
+            before[-1] if before else (),
+            tolerance=(tolerance, "asked"),
+            beside=own_pace(baseline, policy),
+        )
+        found = sharpness(sample, repeats, policy)
+        if found is None or found.resolution <= tolerance:
+            continue
+        remedy = (
+            f"ask for {found.needed} repeats, or a larger tolerance"
+            if found.needed
+            else f"no number of repeats does, because sessions differ by "
+            f"{100 * found.deviation:.1f} %: record more sessions, or ask for a larger tolerance"
+        )
+        raise UsageError(
+            f"{baseline.case} ({baseline.size}): tolerance {100 * tolerance:.1f} % of "
+            f"{metric.title} cannot be decided with {repeats} repeats, which resolve "
+            f"{100 * found.resolution:.1f} %; {remedy}"
+        )

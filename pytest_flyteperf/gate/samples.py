@@ -1,0 +1,135 @@
+"""What of a metric is compared with what: the baseline's sessions, the repeats of now, the pace."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from pytest_flyteperf.gate import statistics
+from pytest_flyteperf.gate.baseline import known_values
+from pytest_flyteperf.gate.compare import Sample
+from pytest_flyteperf.gate.pace import Pace, pace
+from pytest_flyteperf.gate.verdict import Kind
+from pytest_flyteperf.model import CANARIES, Metric, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_flyteperf.gate.baseline import Baseline, Session
+    from pytest_flyteperf.gate.policy import Policy
+    from pytest_flyteperf.model import Measures
+
+AGREEMENT: Final = 0.8
+"""Share of the baseline's repeats that agree on a count of a pod-free execution, if it is exact."""
+
+WAITING: Final = frozenset({"waiting_ns", "held_ns", "backoff_ns"})
+WITH_WAITING: Final = frozenset({"duration_ns", "flyte_ns", "overhead_ns"})
+
+
+def known(valid: Sequence[Measures], name: str) -> tuple[int, ...]:
+    """Return a metric's values of now; repeats in which nothing shows it are left out."""
+    return tuple(value for m in valid if (value := m.metrics.get(name)) is not None)
+
+
+def kind_of(metric: Metric, before: Sequence[int], *, podless: bool) -> Kind:
+    """A count is exact only if the baseline's own repeats agree on it."""
+    if metric.unit is not Unit.COUNT:
+        return Kind.MAGNITUDE
+    usual = max(Counter(before).values(), default=0)
+    if metric.exact and usual == len(before):
+        return Kind.EXACT
+    if metric.exact_without_pods and podless and usual >= AGREEMENT * len(before):
+        return Kind.EXACT
+    return Kind.RANGED
+
+
+def pace_beside(
+    sessions: Sequence[Session], valid: Sequence[Measures], policy: Policy
+) -> Pace | None:
+    """Return the pace of the repeats of either side, or None where they do not both know it."""
+    now = {name: tuple(m.canaries.get(name) for m in valid) for name in CANARIES}
+    return _pace(sessions, now, len(valid), policy)
+
+
+def own_pace(baseline: Baseline, policy: Policy) -> Pace | None:
+    """The pace of a head that is measured when the machine is as fast as in the last session."""
+    latest = baseline.sessions[-1]
+    return _pace(baseline.sessions, latest.canaries, latest.repeats, policy)
+
+
+def _pace(
+    sessions: Sequence[Session],
+    now: Mapping[str, Sequence[int | None]],
+    repeats: int,
+    policy: Policy,
+) -> Pace | None:
+    return pace(
+        [session.canaries for session in sessions],
+        now,
+        [*(session.repeats for session in sessions), repeats],
+        policy.session_deviation,
+    )
+
+
+def sample_of(  # noqa: PLR0913 (what is compared, from where it comes)
+    metric: Metric,
+    kind: Kind,
+    sessions: Sequence[Session],
+    now: tuple[int, ...],
+    *,
+    tolerance: tuple[float | None, str],
+    beside: Pace | None,
+    sessions_now: int = 1,
+) -> Sample:
+    """Set the repeats of now beside the sessions of a baseline.
+
+    Args:
+        metric: which.
+        kind: as `kind_of` tells it.
+        sessions: of the baseline, or of its anchor.
+        now: its known values.
+        tolerance: growth that somebody accepts, as a share, and who; None for the default.
+        beside: the pace of the repeats; it holds where every one of them knows the metric.
+        sessions_now: how many deployments `now` comes from.
+    """
+    asked, source = tolerance
+    return Sample(
+        metric=metric,
+        kind=kind,
+        before=known_values(sessions, metric.name),
+        now=now,
+        asked=asked,
+        asked_by=source,
+        sessions=sessions_now,
+        pace=beside if _everywhere(sessions, metric.name) else None,
+        elasticity=_elasticity(sessions, metric.name),
+    )
+
+
+def tolerance_of(metric: Metric, baseline: Baseline, policy: Policy) -> tuple[float | None, str]:
+    """Return the growth of a metric that is accepted, as a share, and by whom; None by default."""
+    asked = policy.tolerance(metric)
+    if asked is not None:
+        return asked, "asked"
+    stored = baseline.tolerances.get(metric.name)
+    return (None, "default") if stored is None else (stored.share, stored.source)
+
+
+def _elasticity(sessions: Sequence[Session], metric: str) -> float:
+    """Share of a time that is work: what Flyte waits for a timer does not follow the CPU."""
+    if metric in WAITING:
+        return 0.0
+    if metric not in WITH_WAITING:
+        return 1.0
+    waiting, whole = (
+        [v for one in known_values(sessions, name) for v in one] for name in ("waiting_ns", metric)
+    )
+    if not waiting or not whole or not statistics.median(whole):
+        return 1.0
+    return max(0.0, 1 - statistics.median(waiting) / statistics.median(whole))
+
+
+def _everywhere(sessions: Sequence[Session], metric: str) -> bool:
+    return all(
+        metric in session.samples and None not in session.samples[metric] for session in sessions
+    )
