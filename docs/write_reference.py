@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pytest_flyteperf.cli.commands import GROUPS
-from pytest_flyteperf.settings import OPTIONS
+from pytest_flyteperf.options import OPTIONS
 
 HERE = Path(__file__).parent
 

@@ -14,7 +14,8 @@ import pytest
 
 from pytest_flyteperf import fixtures, run
 from pytest_flyteperf.errors import FlyteperfError, UsageError
-from pytest_flyteperf.settings import OPTIONS, resolve
+from pytest_flyteperf.options import OPTIONS
+from pytest_flyteperf.settings import resolve
 
 if TYPE_CHECKING:
     from pytest_flyteperf.settings import Settings

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from pytest_flyteperf.settings import OPTIONS
+from pytest_flyteperf.options import OPTIONS
 
 HEAVY = {"msgspec", "grpc", "flytekit", "kubernetes", "google.protobuf", "yaml", "psutil", "rich"}
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.settings import OPTIONS, Settings, Update, resolve
+from pytest_flyteperf.options import OPTIONS
+from pytest_flyteperf.settings import Settings, Update, resolve
 
 ROOT = Path("/project")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_flyteperf import __version__
 from pytest_flyteperf.cli.commands import COMMANDS, GROUPS, Command
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.settings import OPTIONS, Option
+from pytest_flyteperf.options import OPTIONS, Option
 
 HANDS_ON = "hands_on"
 """Default that says a command hands on to pytest what it is given after `--`, in `pytest`."""

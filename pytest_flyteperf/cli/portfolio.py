@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_flyteperf import portfolios
 from pytest_flyteperf.cli.parser import HANDS_ON
-from pytest_flyteperf.settings import OPTIONS
+from pytest_flyteperf.options import OPTIONS
 
 BENCHMARKS = "benchmarks"
 BASELINES = "baselines"

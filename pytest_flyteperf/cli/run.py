@@ -19,7 +19,7 @@ import pytest
 
 from pytest_flyteperf.cli.parser import add_options
 from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments
-from pytest_flyteperf.settings import OPTIONS
+from pytest_flyteperf.options import OPTIONS
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
