@@ -320,6 +320,15 @@ class Signal(Frozen, frozen=True):
     """Name of the Prometheus metric, or of the recording's file."""
 
 
+class Estimate(Frozen, frozen=True):
+    """A metric that no trace shows, as Propeller's counters or its log have it: never gated."""
+
+    value: int
+    """In the metric's unit."""
+    source: str
+    """Name of the Prometheus metric, which counts all executions of the process, or of the file."""
+
+
 class ComponentUse(Frozen, frozen=True):
     """What one of the cluster's or Flyte's processes or pods used while a repeat ran.
 
@@ -534,6 +543,11 @@ class Measures(Frozen, frozen=True):
     the recording has no metrics."""
     trace_source: str | None = None
     """File of the recording that traces were read from, e.g. `otlp.binpb`; None without traces."""
+    sources: dict[str, str] = {}
+    """Metric to the recording's files that it was computed from; empty in measures of releases
+    that did not tell."""
+    estimates: dict[str, Estimate] = {}
+    """Metric to what stands for it where `metrics` has none for want of traces."""
     components: tuple[ComponentUse, ...] = ()
     """Empty where the recorder could not look at the processes."""
     pods_use: PodsUse | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_flyteperf.analyze.pods import Pod
     from pytest_flyteperf.analyze.spans import Stray
     from pytest_flyteperf.analyze.timeline import Timeline
-    from pytest_flyteperf.model import Latency, Signal
+    from pytest_flyteperf.model import Estimate, Latency, Signal
 
 CLOCK_SLACK_NS = 50_000_000
 """How far a nanosecond stamp may lie behind the receipt of the event that shows it, before the
@@ -138,6 +138,14 @@ def _outside(run: Run, timeline: Timeline | None) -> list[str]:
         for at, what in stamps
         if at is not None and not timeline.spent(at - SPAN_SLACK_NS, at + SPAN_SLACK_NS)
     ]
+
+
+def untraced(estimates: Mapping[str, Estimate]) -> Finding:
+    """That a recording has no traces, and what then stands for them."""
+    told = "handles, rounds and operations are unknown"
+    if estimates:
+        told = f"operations are unknown, {len(estimates)} figures are estimates that nothing gates"
+    return _note("no traces", told)
 
 
 def check_clocks(runs: Iterable[Run], pods: Iterable[Pod]) -> list[Finding]:

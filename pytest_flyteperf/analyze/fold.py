@@ -15,6 +15,7 @@ import msgspec
 
 from pytest_flyteperf.analyze import spans
 from pytest_flyteperf.analyze.explain import printable
+from pytest_flyteperf.analyze.loglines import PICKED_UP, ROUND, LogLine, read_log
 from pytest_flyteperf.analyze.recording import Recording, read_lines
 from pytest_flyteperf.analyze.stamps import unix_ns
 from pytest_flyteperf.errors import RecordingError
@@ -52,20 +53,6 @@ class Folded(msgspec.Struct, frozen=True):
     """Lines that are no JSON object with a message: truncated or foreign."""
 
 
-class _Fields(msgspec.Struct):
-    exec_id: str = ""
-    node: str = ""
-
-
-class _Line(msgspec.Struct):
-    msg: str = ""
-    ts: str = ""
-    fields: _Fields = msgspec.field(name="json", default_factory=_Fields)
-    message: str = ""
-    timestamp: str = ""
-    data: _Fields = msgspec.field(default_factory=_Fields)
-
-
 class _Block:
     """A row that is still open, and what it holds."""
 
@@ -79,7 +66,6 @@ class _Block:
 
 
 _ENQUEUE = re.compile(r"Enqueueing workflow \[[^/\]]*/([^\]]+)\]")
-_ROUND = re.compile(r"Handling Workflow \[[^\]]*\], id: .*\bp \[(\w+)\]$", re.DOTALL)
 _CHANGE = re.compile(r"Change in node state detected from \[(\w+)\] -> \[(\w+)\]")
 _PLUGIN = re.compile(r"Sending transition event for plugin phase \[([^\]]*)\]")
 _WORKFLOW = re.compile(r"event for workflow state transition \[(\w+)\] -> \[(\w+)\]")
@@ -106,17 +92,12 @@ def fold_log(
         enqueues: also show when the workflow was enqueued.
     """
     fold = _Fold(execution, enqueues=enqueues)
-    decoder = msgspec.json.Decoder(_Line)
     skipped = 0
-    for number, content in enumerate(lines, 1):
-        if content.isspace():
-            continue
-        try:
-            line = decoder.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    for line in read_log(lines):
+        if line is None:
             skipped += 1
-            continue
-        fold.take(number, line)
+        else:
+            fold.take(line)
     ordered = sorted((h for h in handles if h.execution == execution), key=lambda h: h.start_ns)
     return Folded(tuple(_rows(fold.workflow, ordered)), skipped)
 
@@ -159,13 +140,11 @@ class _Fold:
         self._processing: _Block | None = None
         self._round: _Block | None = None
 
-    def take(self, number: int, line: _Line) -> None:
-        message, stamp = line.msg or line.message, line.ts or line.timestamp
-        fields = line.fields if line.fields.exec_id else line.data
-        if fields.exec_id == self._execution:
-            self._own(number, stamp, message, fields.node)
-        elif (found := _ENQUEUE.search(message)) and found[1] == self._execution:
-            self._enqueued(number, stamp)
+    def take(self, line: LogLine) -> None:
+        if line.execution == self._execution:
+            self._own(line.number, line.stamp, line.message, line.node)
+        elif (found := _ENQUEUE.search(line.message)) and found[1] == self._execution:
+            self._enqueued(line.number, line.stamp)
 
     def _enqueued(self, number: int, stamp: str) -> None:
         workflow = self._begin(number, stamp)
@@ -179,7 +158,7 @@ class _Fold:
         return self.workflow
 
     def _own(self, number: int, stamp: str, message: str, node: str) -> None:
-        if message.startswith("Processing Workflow"):
+        if message.startswith(PICKED_UP):
             self._processing = _Block(number, stamp, "Processing")
             self._round = None
             self._begin(number, stamp).beneath.append(self._processing)
@@ -190,7 +169,7 @@ class _Fold:
             self._processing = self._round = None
         elif self._processing is None:
             return
-        elif found := _ROUND.search(message):
+        elif found := ROUND.search(message):
             self._round = _Block(number, stamp, f"StreakRound({found[1]})")
             self._processing.beneath.append(self._round)
         elif message.startswith("Handling Workflow") and message.endswith("Done"):

@@ -11,6 +11,7 @@ from pytest_flyteperf.analyze import audit, intervals, served, spans
 from pytest_flyteperf.analyze.cadvisor import container_uses
 from pytest_flyteperf.analyze.crd import first_seen
 from pytest_flyteperf.analyze.crosscheck import check_metrics
+from pytest_flyteperf.analyze.estimates import from_counters, from_log
 from pytest_flyteperf.analyze.evidence import Watch
 from pytest_flyteperf.analyze.flytekit import flytekit_share
 from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, WORKING, Owner
@@ -27,17 +28,18 @@ from pytest_flyteperf.analyze.resources import (
 )
 from pytest_flyteperf.analyze.shape import shape_of
 from pytest_flyteperf.analyze.signals import read_samples, signals
+from pytest_flyteperf.analyze.sources import sources_of
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
 from pytest_flyteperf.analyze.views import ownership_of
-from pytest_flyteperf.model import METRICS, Finding, Measures, Severity
+from pytest_flyteperf.model import METRICS, Measures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pytest_flyteperf.analyze.ledger import Ledger
-    from pytest_flyteperf.model import ComponentUse, Cost, Signal
+    from pytest_flyteperf.model import ComponentUse, Cost, Estimate, Finding, Signal
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 """Phases of an execution that has ended (`A/common/executions.go`)."""
@@ -100,6 +102,9 @@ def _analyze(recording: Recording) -> Measures:
     if answer := recording.execution_metrics():
         findings += check_metrics(answer.span, runs, {pod.name: pod for pod in pods or ()})
     counted = _signals(recording)
+    estimates = _estimates(recording, counted, family) if metrics["handles"] is None else {}
+    if not work.traced:
+        findings.append(audit.untraced(estimates))
     findings += audit.check_throttling(counted)
     if work.traced:
         findings += audit.check_signals(metrics, counted)
@@ -117,6 +122,8 @@ def _analyze(recording: Recording) -> Measures:
         else measure_state(records, run.name, family, work.orchestration.evaluations),
         signals=(*counted, *_served(recording)),
         trace_source=recording.trace_source,
+        sources=sources_of(recording, metrics),
+        estimates=estimates,
         components=(*component_uses(recording.about), *_container_uses(recording)),
         pods_use=pods_use(pods or ()),
         flytekit=flytekit_share(recording.task_steps() or (), pods or ()),
@@ -155,6 +162,17 @@ def _signals(recording: Recording) -> tuple[Signal, ...]:
     return () if scrapes is None else signals(*map(read_samples, scrapes))
 
 
+def _estimates(
+    recording: Recording,
+    counted: Iterable[Signal],
+    family: frozenset[str],
+) -> dict[str, Estimate]:
+    """What stands for traces: the log's figures where no counter tells them."""
+    lines = recording.log()
+    logged = {} if lines is None else from_log(lines, family)
+    return logged | from_counters(counted)
+
+
 def _runs(
     recording: Recording,
     parts: Iterable[Recording],
@@ -190,13 +208,7 @@ class _Work:
 
     def findings(self, runs: list[Run]) -> list[Finding]:
         if not self.traced:
-            return [
-                Finding(
-                    check="no traces",
-                    severity=Severity.NOTE,
-                    evidence="handles, rounds and operations are unknown",
-                ),
-            ]
+            return []
         counted = self.orchestration.metrics()
         lost = audit.check_spans(counted, runs, self.timelines, self._strays, self._parentless)
         return lost + audit.check_flyte(self.orchestration.latencies())

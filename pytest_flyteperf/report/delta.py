@@ -16,7 +16,7 @@ from pytest_flyteperf.report.sections import (
     Section,
 )
 
-LEFT_OUT = frozenset({"verdict", "samples", "cause", "again"})
+LEFT_OUT = frozenset({"verdict", "samples", "estimates", "sources", "cause", "again"})
 
 
 def delta(before: Results, now: Results) -> Delta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_flyteperf.gate.statistics import median
+from pytest_flyteperf.model import METRICS
 from pytest_flyteperf.report.sections import (
     Counts,
     Latency,
@@ -38,6 +39,38 @@ def counts(values: Iterable[int | None]) -> Counts | None:
     if not known:
         return None
     return Counts(median=median(known), least=known[0], most=known[-1])
+
+
+def samples(measures: Sequence[Measures]) -> dict[str, tuple[int | None, ...]]:
+    """Return each metric's value in every repeat, for metrics that some repeat knows."""
+    found = {name: tuple(m.metrics.get(name) for m in measures) for name in METRICS}
+    return {name: values for name, values in found.items() if _known(values)}
+
+
+def estimates(measures: Sequence[Measures]) -> dict[str, tuple[int | None, ...]]:
+    """Return the estimates of each metric that no repeat knows."""
+    exact = samples(measures)
+    near = {name: [m.estimates.get(name) for m in measures] for name in METRICS}
+    found = {
+        name: tuple(None if one is None else one.value for one in ones)
+        for name, ones in near.items()
+    }
+    return {name: v for name, v in found.items() if name not in exact and _known(v)}
+
+
+def sources(measures: Sequence[Measures]) -> dict[str, str]:
+    """Return where each metric comes from, or its estimate where no repeat knows it."""
+    found: dict[str, dict[str, None]] = {}
+    for m in measures:
+        for name, source in m.sources.items():
+            found.setdefault(name, {})[source] = None
+    for name in estimates(measures):
+        found[name] = {m.estimates[name].source: None for m in measures if name in m.estimates}
+    return {name: "; or ".join(found[name]) for name in METRICS if name in found}
+
+
+def _known(values: Iterable[int | None]) -> bool:
+    return any(value is not None for value in values)
 
 
 def owners(measures: Sequence[Measures]) -> tuple[Owner, ...]:

@@ -13,7 +13,7 @@ import msgspec
 
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import atomic, strict_yaml
-from pytest_flyteperf.model import METRICS, Frozen, Severity, Size
+from pytest_flyteperf.model import Frozen, Severity, Size
 from pytest_flyteperf.report import exact, gather
 from pytest_flyteperf.report.sections import (
     SCHEMA,
@@ -46,18 +46,15 @@ _Document = TypeVar("_Document", Results, Delta)
 def case(size: Size, measures: Sequence[Measures], verdict: CaseVerdict | None = None) -> Case:
     """Gather a case's section from the measures of its repeats, invalid ones included."""
     valid = [m for m in measures if all(f.severity is not Severity.INVALID for f in m.findings)]
-    samples = {
-        name: tuple(m.metrics.get(name) for m in valid)
-        for name in METRICS
-        if any(m.metrics.get(name) is not None for m in valid)
-    }
+    samples, estimates = gather.samples(valid), gather.estimates(valid)
+    known = samples | estimates
     places = gather.places(valid)
 
     def times(name: str) -> Times | None:
-        return gather.times(samples.get(name, ()))
+        return gather.times(known.get(name, ()))
 
     def counts(name: str) -> Counts | None:
-        return gather.counts(samples.get(name, ()))
+        return gather.counts(known.get(name, ()))
 
     def operations(name: str, operation: str) -> Operations:
         found = [place.latency for place in places if place.operation == operation]
@@ -96,6 +93,8 @@ def case(size: Size, measures: Sequence[Measures], verdict: CaseVerdict | None =
         attempts=counts("attempts"),
         verdict=verdict,
         samples=samples,
+        estimates=estimates,
+        sources=gather.sources(valid),
     )
 
 

@@ -188,6 +188,11 @@ class Case(Section, frozen=True, rename="camel"):
     """Command that measures the case again."""
     samples: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
     """Metric to its value in each valid repeat, in the unit that ends the name, else a count."""
+    estimates: dict[str, tuple[int | None, ...]] = msgspec.field(default_factory=dict)
+    """The same of metrics that no trace showed in any repeat: what Propeller's counters, which
+    hold all executions of the process, or its log have. Nothing gates them."""
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
+    """Metric to the files of a recording, or the Prometheus metric, that it comes from."""
 
 
 class Results(Section, frozen=True, rename="camel"):

@@ -12,6 +12,16 @@ from pytest_flyteperf.analyze.stamps import duration_ns, unix_ns
 STAMP = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"')
 RECEIVED = re.compile(rb'^\{"received": (\d+\.\d+)', re.MULTILINE)
 DAY_S = 86_400
+WITH_METRICS = [
+    "cached_chain/0",
+    "cached_chain/1",
+    "chain/0",
+    "echo_wide/1",
+    "fan/0",
+    "launchplan2/0",
+    "retry/0",
+]
+"""Recordings that have Propeller's metrics."""
 
 
 def read(path):

@@ -89,7 +89,12 @@ def test_otlp_json_lines_give_the_same_measures(copied, recordings, name):
 
     assert measures.trace_source == "otlp.jsonl"
     expected = analyze_recording(recordings / name)
-    assert measures == msgspec.structs.replace(expected, trace_source="otlp.jsonl")
+    sources = {
+        metric: source.replace("otlp.binpb", "otlp.jsonl")
+        for metric, source in expected.sources.items()
+    }
+    changed = {"trace_source": "otlp.jsonl", "sources": sources}
+    assert measures == msgspec.structs.replace(expected, **changed)
 
 
 @pytest.mark.parametrize("name", ["chain/0", "launchplan2/1", "retry/0"])

@@ -3,21 +3,12 @@
 import gzip
 
 import pytest
-from analyze_folders import read, write
+from analyze_folders import WITH_METRICS, read, write
 
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.analyze.signals import SOURCES, read_samples, signals
 from pytest_flyteperf.model import Severity
 
-WITH_METRICS = [
-    "cached_chain/0",
-    "cached_chain/1",
-    "chain/0",
-    "echo_wide/1",
-    "fan/0",
-    "launchplan2/0",
-    "retry/0",
-]
 NEVER_SEEN = {
     "refused node events",
     "throttled workflow events",

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from pytest_flyteperf.model import Finding, Severity
+from pytest_flyteperf.model import Estimate, Finding, Severity
 from pytest_flyteperf.report import measures, text
 from tests.gate.gate_examples import MS, repeats
 
@@ -51,6 +52,25 @@ def test_findings_stand_below():
 
     assert measures.lines(repeats(findings=[lost], pods=[1]))[-1] == (
         "chain-0: note: lost spans: 17 of\\n18"
+    )
+
+
+def test_an_estimate_is_marked_and_its_source_told():
+    exact = repeats(pods=[1], crd_writes=[11])
+    near = Estimate(value=12, source="flyte:propeller:all:wf_updated")
+    about = repeats(pods=[2], crd_writes=[None])
+    measured = [
+        structs.replace(exact[0], sources={"pods": "pods.jsonl", "crd_writes": "otlp.binpb"}),
+        structs.replace(about[0], sources={"pods": "pods.jsonl"}, estimates={"crd_writes": near}),
+    ]
+
+    assert measures.lines(measured, names=["a", "b"]) == (
+        "execution  phase      pods  CRD wr",
+        "a          succeeded     1      11",
+        "b          succeeded     2     ~12",
+        "from pods.jsonl: pods",
+        "from otlp.binpb (a): CRD wr",
+        "from Propeller's counters (b): ~CRD wr",
     )
 
 

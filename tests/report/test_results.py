@@ -13,6 +13,7 @@ from pytest_benchmark.stats import Stats
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import (
+    Estimate,
     Finding,
     Latency,
     NodeMeasures,
@@ -55,6 +56,40 @@ def test_yaml_and_json_hold_the_same_values():
 
     assert results.from_json(results.to_json(document), Results, "f") == document
     assert results.from_yaml(results.to_yaml(document), Results, "f") == document
+
+
+def untraced():
+    """Three repeats without traces; the counters of the second were not read."""
+    near = Estimate(value=40, source="flyte:propeller:all:wf_updated")
+    column = {"crd_writes": [None] * 3, "duration_ns": [MS] * 3}
+    told = {"sources": {"duration_ns": "execution.json"}}
+    return [
+        structs.replace(one, **told, estimates={} if number == 1 else {"crd_writes": near})
+        for number, one in enumerate(repeats(**column))
+    ]
+
+
+def test_estimates_stand_apart_from_samples_and_say_their_source():
+    section = results.case(Size.DEFAULT, untraced())
+
+    assert section.estimates == {"crd_writes": (40, None, 40)}
+    assert section.propeller.crd_writes.count.median == 40
+    assert list(section.samples) == ["duration_ns"]
+    assert section.sources == {
+        "duration_ns": "execution.json",
+        "crd_writes": "flyte:propeller:all:wf_updated",
+    }
+    document = results.results("t", "d", RELEASE, HERE, {("chain", Size.DEFAULT): section})
+    assert results.from_yaml(results.to_yaml(document), Results, "f") == document
+
+
+def test_an_estimate_is_left_out_where_some_repeat_has_traces():
+    traced = repeats(crd_writes=[38], duration_ns=[MS])
+
+    section = results.case(Size.DEFAULT, [*untraced(), *traced])
+
+    assert section.estimates == {}
+    assert section.samples["crd_writes"] == (None, None, None, 38)
 
 
 @given(
