@@ -143,6 +143,7 @@ class KindCluster:
                 database_image=settings.database_image,
                 values_file=settings.values,
                 config=settings.config,
+                progress=self._progress,
             )
         return self._request
 

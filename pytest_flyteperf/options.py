@@ -263,7 +263,7 @@ OPTIONS: tuple[Option, ...] = (
         kind=str,
         default="v1.16.8",
         help="which Flyte: a release; local: a source checkout, a `flyte` binary; "
-        "kind: image:REPOSITORY:TAG",
+        "kind: image:REPOSITORY:TAG, or a source checkout with a Dockerfile",
         metavar="REF",
     ),
     Option(

@@ -21,6 +21,7 @@ from filelock import FileLock
 from pytest_flyteperf.deploy import manifests
 from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, check_overrides
 from pytest_flyteperf.deploy.environment import gather_environment
+from pytest_flyteperf.deploy.images import build, checkout_of
 from pytest_flyteperf.deploy.leftovers import remove_unfinished
 from pytest_flyteperf.deploy.processes import await_definition
 from pytest_flyteperf.deploy.readiness import await_pods
@@ -32,7 +33,7 @@ from pytest_flyteperf.model import AdminKind, Deployment, Frozen, Subject
 from pytest_flyteperf.progress import Beat, Progress, silent
 from pytest_flyteperf.provision.daemon import daemon, image_id
 from pytest_flyteperf.provision.kind import ADMIN_PORT, HTTP_PORT, STORE_PORT, load, secrets_of
-from pytest_flyteperf.provision.requirements import require_helm
+from pytest_flyteperf.provision.requirements import require, require_helm
 
 if TYPE_CHECKING:
     from pytest_flyteperf.model import Cluster
@@ -86,15 +87,16 @@ def prepare(  # noqa: PLR0913 # the door of the room
     database_image: str,
     values_file: Path | None = None,
     config: Path | None = None,
+    progress: Progress = silent,
 ) -> Request:
-    """Check what the user asked for before any cluster is made.
+    """Check what the user asked for before any cluster is made; build a checkout's image.
 
     Raises:
         UsageError: a file, the chart's name or the reference to Flyte is wrong.
-        ClusterError: there is no helm.
+        ClusterError: there is no helm, or no docker that builds the image.
         DeploymentError: helm finds no such chart.
     """
-    image = image_of(flyte)
+    source = checkout_of(flyte) or image_of(flyte)
     if ":" not in database_image.rpartition("/")[2]:
         raise UsageError(f"--flyteperf-database-image {database_image}: give it with its tag")
     overrides = read_yaml(config) if config is not None else None
@@ -103,10 +105,12 @@ def prepare(  # noqa: PLR0913 # the door of the room
     users = read_yaml(values_file) if values_file is not None else None
     helm = require_helm()
     located = _locate(chart)
+    chart_name = _chart_name(helm, located)
+    image = build(require().docker, source, progress) if isinstance(source, Path) else source
     return Request(
         helm=helm,
         chart=located,
-        chart_name=_chart_name(helm, located),
+        chart_name=chart_name,
         flyte=flyte,
         image=image,
         task_image=task_image or TASK_IMAGE,
@@ -133,7 +137,7 @@ def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> D
             return found
         (directory / _FILE).unlink(missing_ok=True)
         load(cluster, request.images, progress)
-        _install(cluster, request, api, beat)
+        _install(cluster, request, subject, api, beat)
         pods = await_pods(api, manifests.NAMESPACE, READY_S, beat)
         await_definition(cluster, beat)
         endpoint = f"127.0.0.1:{secrets_of(cluster).admin_port}"
@@ -176,7 +180,9 @@ def _find(directory: Path, subject: Subject) -> Deployment | None:
     return found if found.subject == subject else None
 
 
-def _install(cluster: Cluster, request: Request, api: KubeApi, beat: Beat) -> None:
+def _install(
+    cluster: Cluster, request: Request, subject: Subject, api: KubeApi, beat: Beat
+) -> None:
     kept = secrets_of(cluster)
     manifests.apply(
         api,
@@ -192,6 +198,7 @@ def _install(cluster: Cluster, request: Request, api: KubeApi, beat: Beat) -> No
     ours = values(
         cluster,
         image=request.image,
+        subject=subject.digest,
         database_image=request.database_image,
         database_password=kept.database_password,
         traces_token=kept.traces_token,

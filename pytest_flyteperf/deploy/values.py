@@ -41,8 +41,8 @@ def image_of(flyte: str) -> tuple[str, str]:
     if flyte.startswith("v") and "/" not in flyte:
         return RELEASES, flyte
     raise UsageError(
-        f"--flyteperf-flyte {flyte}: a cluster runs images; give a release (v1.16.8) or "
-        "image:REPOSITORY:TAG"
+        f"--flyteperf-flyte {flyte}: a cluster runs images; give a release (v1.16.8), "
+        "image:REPOSITORY:TAG or a checkout's folder"
     )
 
 
@@ -50,12 +50,17 @@ def values(  # noqa: PLR0913 # each says where one thing is
     cluster: Cluster,
     *,
     image: tuple[str, str],
+    subject: str,
     database_image: str,
     database_password: str,
     traces_token: str,
     ports: tuple[int, int],
 ) -> Config:
-    """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP."""
+    """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP.
+
+    The subject's digest stands among Flyte's variables, so that an image that was built anew under
+    its old tag starts anew.
+    """
     store = cluster.store
     inside = store.inside or store.endpoint
     postgres, _, postgres_tag = database_image.rpartition(":")
@@ -106,6 +111,7 @@ def values(  # noqa: PLR0913 # each says where one thing is
         "deployment": {
             "image": {"repository": image[0], "tag": image[1], "pullPolicy": "IfNotPresent"},
             "extraEnvVars": [
+                {"name": "FLYTEPERF_SUBJECT", "value": subject},
                 {"name": "OTEL_BSP_MAX_QUEUE_SIZE", "value": str(TRACE_QUEUE)},
                 {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": str(TRACE_DELAY_MS)},
                 {

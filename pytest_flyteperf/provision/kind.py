@@ -22,13 +22,13 @@ import yaml
 
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.engine.journal import Journal, Undo
+from pytest_flyteperf.engine.process import CLUSTER_MARKER
 from pytest_flyteperf.engine.reap import reap_cluster
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import Cluster, Frozen, ObjectStore
 from pytest_flyteperf.progress import Beat, silent
 from pytest_flyteperf.provision.daemon import daemon, image_id
-from pytest_flyteperf.provision.kind_program import run_kind
 from pytest_flyteperf.provision.layout import CLUSTER_FILE, HANDOVER_S, Layout, layout_of
 from pytest_flyteperf.provision.owner import (
     await_supervisor,
@@ -40,6 +40,7 @@ from pytest_flyteperf.provision.owner import (
 from pytest_flyteperf.provision.requirements import Programs, require
 from pytest_flyteperf.provision.settled import await_settled
 from pytest_flyteperf.provision.supervised import clusters_dir, ensure, usable
+from pytest_flyteperf.provision.told import run_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +121,7 @@ def load(cluster: Cluster, images: Iterable[str], progress: Progress = silent) -
     if here:
         loading = ("load", "docker-image", "--name", cluster.name, *here)
         beat = Beat(progress, f"kind: loading {len(here)} images")
-        run_kind(require().kind, loading, layout_of(Path(cluster.directory)), beat, LOAD_S)
+        _run(require().kind, loading, layout_of(Path(cluster.directory)), beat, LOAD_S)
 
 
 def secrets_of(cluster: Cluster) -> Secrets:
@@ -134,9 +135,12 @@ def _start(wish: Wish, directory: Path, progress: Progress, *, keep: bool) -> Cl
     layout = create(directory)
     try:
         return _create(wish, programs, layout, progress, keep=keep)
-    except BaseException:
+    except BaseException as error:
         # Nothing of a start that failed or was interrupted stays.
-        reap_cluster(directory)
+        try:
+            reap_cluster(directory)
+        except ClusterError as left:
+            raise ClusterError(f"{str(error) or type(error).__name__}; {left}") from error
         raise
 
 
@@ -154,11 +158,11 @@ def _create(
         Undo(
             thing=f"kind cluster {name}",
             argv=(programs.kind, "delete", "cluster", *chosen),
-            env={k: os.environ[k] for k in ("PATH", "DOCKER_HOST") if k in os.environ},
+            env={k: v for k, v in os.environ.items() if k == "PATH" or k.startswith("DOCKER_")},
         )
     )
     create_cluster = ("create", "cluster", *chosen, "--config", str(config))
-    run_kind(programs.kind, create_cluster, layout, Beat(progress, CREATING), CREATE_S)
+    _run(programs.kind, create_cluster, layout, Beat(progress, CREATING), CREATE_S)
     kept = Secrets(
         traces_token=secrets.token_urlsafe(24),
         database_password=secrets.token_urlsafe(24),
@@ -197,6 +201,18 @@ def _create(
     return cluster
 
 
+def _run(kind: str, arguments: tuple[str, ...], layout: Layout, beat: Beat, most_s: float) -> None:
+    """Run kind for a cluster of ours: its children carry the marker by which `reap` ends them."""
+    run_told(
+        (kind, *arguments),
+        what=f"kind {arguments[0]}",
+        log=Path(layout.log("kind")),
+        beat=beat,
+        most_s=most_s,
+        environment={CLUSTER_MARKER: layout.cluster_id},
+    )
+
+
 def _config(wish: Wish, mappings: dict[int, int]) -> dict[str, object]:
     """Configuration for kind (kind.x-k8s.io/v1alpha4): one node, ports on loopback."""
     node: dict[str, object] = {
@@ -215,9 +231,8 @@ def _gateway() -> str:
     """Address of this machine on kind's network: the one its pods reach it by."""
     with daemon() as client:
         networks = client.networks.list(names=[NETWORK])
-        configs = [
-            c for n in networks if n.name == NETWORK for c in n.attrs["IPAM"]["Config"] or ()
-        ]
+        settings = [n.attrs.get("IPAM") or {} for n in networks if n.name == NETWORK]
+    configs = [config for ipam in settings for config in ipam.get("Config") or ()]
     found = (c["Gateway"] for c in configs if "." in c.get("Gateway", ""))
     gateway = next(found, None)
     if gateway is None:

@@ -29,10 +29,11 @@ def document(content):
     return Document(path="tuned.yaml", text="", content=content, lines={})
 
 
-def ours():
+def ours(subject="0f517fa1"):
     return values(
         CLUSTER,
         image=("flyte", "mine"),
+        subject=subject,
         database_image="registry:5000/postgres:15",
         database_password="pw",  # noqa: S106
         traces_token="t/k=n",  # noqa: S106
@@ -52,6 +53,17 @@ def test_pods_find_the_store_by_its_address_inside():
 def test_traces_bear_the_clusters_token():
     variables = {v["name"]: v["value"] for v in ours()["deployment"]["extraEnvVars"]}
     assert variables["OTEL_EXPORTER_OTLP_HEADERS"] == "authorization=Bearer%20t%2Fk%3Dn"
+
+
+def test_another_subject_under_the_same_tag_is_another_pod():
+    before, after = (ours(subject)["deployment"]["extraEnvVars"] for subject in ("old", "new"))
+
+    assert [(b, a) for b, a in zip(before, after, strict=True) if b != a] == [
+        (
+            {"name": "FLYTEPERF_SUBJECT", "value": "old"},
+            {"name": "FLYTEPERF_SUBJECT", "value": "new"},
+        )
+    ]
 
 
 def test_an_image_keeps_its_registrys_port():

@@ -5,20 +5,35 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+from docker.errors import DockerException
 
 from pytest_flyteperf.engine.process import CLUSTER_MARKER
 from pytest_flyteperf.engine.procfs import own_processes, variable
+from pytest_flyteperf.engine.reap import reap_cluster
 from pytest_flyteperf.errors import ClusterError
-from pytest_flyteperf.provision import kind, supervised
+from pytest_flyteperf.model import Cluster, ObjectStore
+from pytest_flyteperf.provision import kind, requirements, supervised
+from pytest_flyteperf.provision.owner import create
 from tests.doubles.docker import GIB, FakeDocker
 
 WISH = kind.Wish(store_image="versity/versitygw:v1.8.0")
+CLUSTER = Cluster(
+    kind="kind",
+    name="flyteperf-1",
+    directory="",
+    kubeconfig="/nowhere",
+    store=ObjectStore(endpoint="", access_key="", secret_key="", bucket=""),
+    distribution="kind",
+    blob_store="versitygw",
+)
 KIND = """
 import json, os, sys, time
 log, behaviour = sys.argv[1:3]
@@ -31,11 +46,15 @@ elif arguments[0] == "create":
     print("Creating cluster ...", file=sys.stderr, flush=True)
     if behaviour == "hangs":
         time.sleep(600)
-    if behaviour == "fails":
+    if behaviour in ("fails", "undeletable"):
         sys.exit("ERROR: failed to create cluster: port is already allocated\\n\\nStack Trace:")
     if behaviour == "half":
         path = arguments[arguments.index("--kubeconfig") + 1]
         open(path, "w").write('{"half": "a kubecon')
+elif arguments[0] == "load" and behaviour == "full":
+    sys.exit("ERROR: failed to load image: no space left on device")
+elif arguments[0] == "delete" and behaviour == "undeletable":
+    sys.exit("ERROR: failed to delete cluster: permission denied")
 """
 
 
@@ -124,6 +143,16 @@ def test_a_program_that_tells_no_version_is_refused(tools, tmp_path):
     tools.program("kind", "exit 1")
     assert "does not tell its version" in refusal(tmp_path)
 
+    (tools.folder / "kind").write_text("\x7fELF of another machine")
+    assert refusal(tmp_path).endswith("reinstall it")
+
+
+def test_a_program_that_does_not_answer_is_refused(tools, tmp_path, monkeypatch):
+    monkeypatch.setattr(requirements, "ANSWER_S", 0.1)
+    tools.program("kind", "while :; do :; done")
+
+    assert "kind: does not tell its version" in refusal(tmp_path)
+
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")
 def test_a_daemon_that_does_not_run_is_said(tools, tmp_path, monkeypatch):
@@ -136,6 +165,44 @@ def test_a_daemon_that_does_not_run_is_said(tools, tmp_path, monkeypatch):
     )
     assert said.endswith("is it running?")
     gc.collect()  # the docker package leaves a socket that could not connect
+
+
+def test_a_daemon_that_does_not_answer_is_said(tools, daemon, tmp_path, monkeypatch):
+    monkeypatch.setattr("pytest_flyteperf.provision.daemon.ANSWER_S", 0.1)
+    daemon.delay_s = 0.5
+
+    assert "does not do its work (" in refusal(tmp_path)
+    assert "timed out" in refusal(tmp_path)
+    assert tools.created() == []
+
+
+@pytest.mark.parametrize("text", ['{"half": ', "[]", ""])
+def test_a_daemon_that_talks_nonsense_is_said(tools, daemon, tmp_path, text):
+    daemon.broken["info"] = text
+
+    assert refusal(tmp_path).startswith("docker: the daemon ")
+    assert tools.created() == []
+
+
+def test_a_daemon_that_one_may_not_use_is_said(tools, tmp_path, monkeypatch):
+    # Root may use every socket: the package's own words for who may not.
+    words = "('Connection aborted.', PermissionError(13, 'Permission denied'))"
+
+    def refuse(**_):
+        raise DockerException(f"Error while fetching server API version: {words}")
+
+    monkeypatch.setattr("docker.from_env", refuse)
+
+    assert refusal(tmp_path).endswith("join the group docker, or run as one who may")
+    assert tools.created() == []
+
+
+def test_too_small_a_disk_is_refused(tools, tmp_path, monkeypatch):
+    usage = shutil._ntuple_diskusage(100 * GIB, 99 * GIB, 1 * GIB)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+
+    assert "1.0 GiB free, a kind cluster needs 4; make room" in refusal(tmp_path)
+    assert tools.created() == []
 
 
 @pytest.mark.parametrize(
@@ -161,6 +228,21 @@ def test_a_cluster_that_cannot_be_created_is_deleted_and_kinds_error_told(tools,
     assert tools.deleted() == tools.created() != []
 
 
+def test_a_cluster_that_cannot_be_deleted_stays_in_the_journal(tools, tmp_path):
+    tools.kind("undeletable")
+
+    with pytest.raises(ClusterError) as refused:
+        kind.up(WISH, tmp_path)
+    (name,) = tools.created()
+    assert str(refused.value).startswith("kind create: ERROR: failed to create cluster: port is")
+    assert f"kind cluster {name}: not removed: ERROR: failed to delete" in str(refused.value)
+
+    tools.kind("works")
+    (reaped,) = supervised.reap_dead()
+    assert reaped.things == (f"kind cluster {name}",)
+    assert supervised.reap_dead() == ()
+
+
 def test_a_cluster_that_takes_too_long_is_deleted(tools, tmp_path, monkeypatch):
     monkeypatch.setattr(kind, "CREATE_S", 1.0)
     tools.kind("hangs")
@@ -172,6 +254,27 @@ def test_a_cluster_that_takes_too_long_is_deleted(tools, tmp_path, monkeypatch):
 def test_a_cluster_without_a_network_is_deleted(tools, tmp_path):
     assert "docker: network kind has no IPv4 gateway" in refusal(tmp_path)
     assert tools.deleted() == tools.created() != []
+
+
+@pytest.mark.parametrize("text", ["{", "[{}]", '[{"Name": "kind", "IPAM": null}]'])
+def test_a_daemon_that_breaks_meanwhile_leaves_no_cluster(tools, daemon, tmp_path, text):
+    daemon.broken["networks"] = text
+
+    assert refusal(tmp_path).startswith("docker: ")
+    assert tools.deleted() == tools.created() != []
+
+
+def test_an_image_that_does_not_fit_is_told(tools, daemon, tmp_path):
+    layout = create(tmp_path / "cluster")
+    cluster = msgspec.structs.replace(CLUSTER, directory=str(layout.directory))
+    daemon.images["flyte:mine"] = {"Id": "sha256:1"}
+    tools.kind("full")
+
+    with pytest.raises(ClusterError, match=r"^kind load: ERROR: .* no space left on device$"):
+        kind.load(cluster, ["flyte:mine", "postgres:15"])
+    (loaded,) = (call for call in tools.calls() if call[0] == "load")
+    assert loaded[-1] == "flyte:mine"  # the node pulls the other one
+    reap_cluster(layout.directory)
 
 
 def test_a_half_made_cluster_is_deleted(tools, daemon, tmp_path):
