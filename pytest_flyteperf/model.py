@@ -154,6 +154,11 @@ class RunPlan(Frozen, frozen=True):
     random_phase: bool = True
     """Submit each repeat at a seeded, uniformly random phase of the second."""
 
+    @property
+    def spare(self) -> int:
+        """How many invalid repeats are replaced; with more, the case is invalid anyway."""
+        return max(1, self.repeats // 4)
+
 
 class Repeat(Frozen, frozen=True):
     """One finished execution of a case and where its recording lies."""

@@ -17,11 +17,11 @@ from pytest_flyteperf.gate import (
     Accepted,
     Baseline,
     BaselineStore,
-    as_baseline,
     atomic,
     explain,
 )
 from pytest_flyteperf.gate.environment import key
+from pytest_flyteperf.judgement import base_of
 from pytest_flyteperf.model import Measures, Size
 from pytest_flyteperf.report import (
     causes,
@@ -43,19 +43,6 @@ from pytest_flyteperf.settings import Settings, Update
 
 _PARAMETER = re.compile(r"(?P<test>.+)\[(?P<size>[0-9]+)\]")
 """Node id of a test with one parameter, a whole number."""
-
-
-def base_of(base: CaseResult) -> Baseline:
-    """What the head of a comparison is held against."""
-    return as_baseline(
-        base.case,
-        base.size,
-        base.blocks,
-        subject=base.subject,
-        environment=base.environment,
-        recorded=_now(),
-        tool=__version__,
-    )
 
 
 def failure(result: CaseResult, baseline: Baseline | None, settings: Settings) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from pytest_flyteperf.analyze.slopes import per_thousand
 from pytest_flyteperf.errors import ExecutionError, RecordingError
-from pytest_flyteperf.gate import CaseVerdict, Policy, Verdict
+from pytest_flyteperf.gate import CaseVerdict, Policy, Verdict, atomic
 from pytest_flyteperf.model import (
     Environment,
     Frozen,
@@ -174,3 +174,20 @@ def load(path: Path) -> CaseResult:
         return msgspec.json.decode(path.read_bytes(), type=CaseResult)
     except (OSError, msgspec.MsgspecError) as error:
         raise RecordingError(f"{path}: {error}; run the case again") from error
+
+
+def save(result: CaseResult) -> Path:
+    """Write a result to the `case.json` of its folder.
+
+    Raises:
+        RecordingError: the folder cannot be written.
+    """
+    path = Path(result.folder) / "case.json"
+    try:
+        atomic.write_text(path, msgspec.json.encode(result).decode())
+    except OSError as error:
+        raise RecordingError(
+            f"{error.filename or path}: {error.strerror}; make room, or give --flyteperf-out "
+            "another folder"
+        ) from error
+    return path

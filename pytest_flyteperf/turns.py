@@ -174,8 +174,8 @@ class Turns:
         self.outputs, self.error = run.outputs, run.error
 
     def _measured(self, run: CaseRun, block: Block) -> Iterator[Finished]:
-        """The block's repeats; one more for each that is invalid, up to a quarter of them."""
-        spare = max(1, self._plan.repeats // 4)
+        """The block's repeats; one more for each that is invalid, while there are spare ones."""
+        spare = self._plan.spare
         for repeat in run:
             measured = Measured(
                 repeat=repeat, measures=analyze_recording(repeat.recording), block=block.pair

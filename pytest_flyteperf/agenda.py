@@ -1,0 +1,53 @@
+"""What a run is about to measure: known, and checked, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pytest
+
+from pytest_flyteperf import benchmark
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.run import is_benchmark
+from pytest_flyteperf.settings import Settings
+from pytest_flyteperf.stack import check_comparison
+
+
+class Agenda(NamedTuple):
+    """The cases of a run, and lines that say so."""
+
+    cases: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
+    """What the benchmarks among the tests are going to measure.
+
+    Raises:
+        UsageError: a marker is wrong, two tests are the same case, or two Flytes do not compare.
+    """
+    check_comparison(settings)
+    cases: dict[str, str] = {}
+    repeats = 0
+    for item in filter(is_benchmark, items):
+        name = benchmark.case_name(item)
+        repeats += benchmark.run_plan(item, settings).repeats
+        benchmark.policy(item, settings)
+        benchmark.needs(item)
+        if name in cases:
+            raise UsageError(f"{item.nodeid} and {cases[name]} are both case {name!r}; rename one")
+        cases[name] = item.nodeid
+    return Agenda(tuple(cases), tuple(_lines(len(cases), repeats, settings)))
+
+
+def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:
+    what = f"Flyte {settings.flyte} on a {settings.cluster} cluster"
+    size = f"size {settings.size}"
+    if settings.base is not None:
+        blocks = f"at most {settings.blocks} blocks of either Flyte in turns"
+        yield f"flyteperf: {cases} cases, {size}, {what}, against {settings.base}"
+        yield f"flyteperf: {blocks}, {repeats // max(1, cases)} repeats a block"
+        return
+    gate = f"against {settings.baseline_dir}" if settings.baseline else "no gate"
+    yield f"flyteperf: {cases} cases, {repeats} repeats, {size}, {what}, {gate}"
