@@ -7,8 +7,9 @@ import pytest
 
 from pytest_flyteperf import turns
 from pytest_flyteperf.execute import CaseSpec
-from pytest_flyteperf.model import Finding, Repeat, RunPlan, Severity, Size
+from pytest_flyteperf.model import Finding, RunPlan, Severity
 from pytest_flyteperf.turns import Side, Stage, Turns, groups
+from tests.doubles.runs import Run
 from tests.gate.gate_examples import repeats
 
 PLAN = RunPlan(warmups=1, repeats=5, timeout_s=60, seed=7)
@@ -82,39 +83,6 @@ class Fake:
             self.seeds.append((deployment, plan.seed))
         self.folders.append(out_dir.name)
         return Run(spec, plan, out_dir)
-
-
-class Run:
-    digest = "d"
-    outputs, error = 3, None
-
-    def __init__(self, spec, plan, folder):
-        self._spec, self._plan, self._folder = spec, plan, folder
-        self._repeats = plan.repeats
-
-    def more(self, repeats):
-        self._repeats += repeats
-
-    def __iter__(self):
-        for _ in range(self._plan.warmups):
-            yield self._repeat(0, warmup=True)
-        index = 0
-        while index < self._repeats:
-            yield self._repeat(index, warmup=False)
-            index += 1
-
-    def _repeat(self, index, *, warmup):
-        return Repeat(
-            case=self._spec.name,
-            size=Size.DEFAULT,
-            index=index,
-            warmup=warmup,
-            execution="e",
-            recording=str(self._folder),
-            phase_wait_ns=0,
-            trace_wait_ns=0,
-            client_ns=0,
-        )
 
 
 @pytest.fixture
