@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from pytest_flyteperf.deploy import processes
+from pytest_flyteperf.deploy.request import Request, prepare
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.errors import ClusterError, UsageError
 from pytest_flyteperf.execute.code import import_roots
@@ -52,12 +53,12 @@ class Local:
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self._settings = settings
         self._progress = progress
-        self._request: processes.Request | None = None
+        self._request: Request | None = None
 
     @property
-    def request(self) -> processes.Request:
+    def request(self) -> Request:
         if self._request is None:
-            self._request = processes.prepare(
+            self._request = prepare(
                 self._settings.flyte,
                 config=self._settings.config,
                 database=self._settings.database,

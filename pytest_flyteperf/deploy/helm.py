@@ -20,10 +20,10 @@ from filelock import FileLock
 
 from pytest_flyteperf.deploy import manifests
 from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, check_overrides
+from pytest_flyteperf.deploy.definition import await_definition
 from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.deploy.images import build, checkout_of
 from pytest_flyteperf.deploy.leftovers import remove_unfinished
-from pytest_flyteperf.deploy.processes import await_definition
 from pytest_flyteperf.deploy.readiness import await_pods
 from pytest_flyteperf.deploy.values import image_of, inline_values, values
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml

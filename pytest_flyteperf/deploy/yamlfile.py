@@ -1,4 +1,4 @@
-"""Read a user's YAML file: small, plain, and with the line of every key.
+"""YAML files: a user's, read small, plain and with the line of every key; and ours, written.
 
 A mapping says each key once, also to readers that fold case as Flyte's do. Anchors and aliases are
 refused: no configuration needs them, and a few lines of them can stand for gigabytes.
@@ -6,6 +6,8 @@ refused: no configuration needs them, and a few lines of them can stand for giga
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING
 
 import yaml
@@ -14,6 +16,7 @@ from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 MAX_BYTES = 64 * 1024
@@ -65,6 +68,19 @@ def read_yaml(path: Path) -> Document:
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     return Document(path=str(path), text=text, content=content, lines=reader.lines)
+
+
+def write_yaml(folder: Path, name: str, config: Mapping[str, Value]) -> str:
+    """Write a configuration, which may hold keys, for this user alone; return its path.
+
+    Raises:
+        OSError: it is there already, or the folder cannot be written.
+    """
+    path = folder / f"{name}.yaml"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        # Through JSON: a value that occurs twice would become an alias.
+        yaml.safe_dump(json.loads(json.dumps(config)), file, sort_keys=False)
+    return str(path)
 
 
 class _Reader:

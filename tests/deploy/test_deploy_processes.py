@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pytest_flyteperf.deploy import processes
+from pytest_flyteperf.deploy import composition, processes
 from pytest_flyteperf.deploy.fingerprint import engine_digest
+from pytest_flyteperf.deploy.request import plan, prepare
 from pytest_flyteperf.engine.build import Engine, ensure_engine
 from pytest_flyteperf.engine.control import StartError, SupervisorStatus
 from pytest_flyteperf.engine.process import ProcessDeath, ProcessState, ProcessStatus
@@ -107,7 +108,7 @@ def full():
 
 class TestDeploying:
     def test_starts_the_stand_in_and_then_propeller(self, cluster, control):
-        deployment = processes.deploy(cluster, control, processes.plan(engine()))
+        deployment = processes.deploy(cluster, control, plan(engine()))
 
         ((admin, propeller),) = control.started
         assert (admin.name, propeller.name) == ("admin", "propeller")
@@ -122,7 +123,7 @@ class TestDeploying:
     def test_tells_exporters_to_lose_no_span(self, cluster, control, monkeypatch):
         monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
 
-        deployment = processes.deploy(cluster, control, processes.plan(engine()))
+        deployment = processes.deploy(cluster, control, plan(engine()))
 
         for spec in control.started[0]:
             assert spec.env == {
@@ -133,7 +134,7 @@ class TestDeploying:
         assert deployment.trace_delay_s == 0.2
 
     def test_shows_the_keys_of_the_store_to_nobody_else(self, cluster, control):
-        processes.deploy(cluster, control, processes.plan(engine()))
+        processes.deploy(cluster, control, plan(engine()))
 
         for spec in control.started[0]:
             path = Path(spec.argv[-1])
@@ -141,13 +142,13 @@ class TestDeploying:
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
     def test_leaves_its_logs_where_an_ended_cluster_keeps_them(self, cluster, control):
-        deployment = processes.deploy(cluster, control, processes.plan(engine()))
+        deployment = processes.deploy(cluster, control, plan(engine()))
 
         logs = Path(cluster.directory, "logs")
         assert all(Path(path).is_relative_to(logs) for path in deployment.logs.values())
 
     def test_of_a_full_flyte_is_one_process_that_only_sigkill_ends(self, cluster, control):
-        request = processes.plan(full(), database=DSN)
+        request = plan(full(), database=DSN)
 
         deployment = processes.deploy(cluster, control, request)
 
@@ -162,7 +163,7 @@ class TestDeploying:
         mine = tmp_path / "mine.yaml"
         mine.write_text("flyteadmin: {maxParallelism: 3}\npropeller: {workers: 2}\n")
 
-        deployment = processes.deploy(cluster, control, processes.plan(engine(), config=mine))
+        deployment = processes.deploy(cluster, control, plan(engine(), config=mine))
 
         admin, propeller = (
             yaml.safe_load(Path(spec.argv[-1]).read_text()) for spec in control.started[0]
@@ -175,7 +176,7 @@ class TestDeploying:
 
 class TestASecondTime:
     def test_finds_the_one_that_runs(self, cluster, control):
-        request = processes.plan(engine())
+        request = plan(engine())
 
         first = processes.deploy(cluster, control, request)
 
@@ -184,7 +185,7 @@ class TestASecondTime:
         assert len(control.started) == 1
 
     def test_starts_anew_when_asked_for_a_fresh_one(self, cluster, control):
-        request = processes.plan(engine())
+        request = plan(engine())
 
         first = processes.deploy(cluster, control, request)
         second = processes.deploy(cluster, control, request, fresh=True)
@@ -195,30 +196,30 @@ class TestASecondTime:
         "other", [engine(flyte_digest="other"), engine(flyte="v1.17.0", flyte_digest="x")]
     )
     def test_another_flyte_takes_its_place(self, cluster, control, other):
-        processes.deploy(cluster, control, processes.plan(engine()))
-        second = processes.deploy(cluster, control, processes.plan(other))
+        processes.deploy(cluster, control, plan(engine()))
+        second = processes.deploy(cluster, control, plan(other))
 
         assert control.pids == {"admin": 103, "propeller": 104}
         assert second.subject.digest == other.flyte_digest
 
     def test_another_configuration_takes_its_place(self, cluster, control, tmp_path):
         (tmp_path / "mine.yaml").write_text("propeller: {workers: 2}\n")
-        processes.deploy(cluster, control, processes.plan(engine()))
-        request = processes.plan(engine(), config=tmp_path / "mine.yaml")
+        processes.deploy(cluster, control, plan(engine()))
+        request = plan(engine(), config=tmp_path / "mine.yaml")
 
         assert processes.find(cluster, control, request) is None
         processes.deploy(cluster, control, request)
         assert len(control.started) == 2
 
     def test_does_not_take_a_dead_one_for_alive(self, cluster, control):
-        request = processes.plan(engine())
+        request = plan(engine())
         processes.deploy(cluster, control, request)
         control.pids["propeller"] = 999
 
         assert processes.running(cluster, control) is None
 
     def test_there_is_none_after_undeploying(self, cluster, control):
-        processes.deploy(cluster, control, processes.plan(engine()))
+        processes.deploy(cluster, control, plan(engine()))
         processes.undeploy(cluster, control)
         processes.undeploy(cluster, control)
 
@@ -232,7 +233,7 @@ class TestFailing:
         control.failures = [("propeller", [complaint, "panic: (*logrus.Entry) 0x1", "goroutine"])]
 
         with pytest.raises(DeploymentError, match=r"^propeller: migration failed; its log: /"):
-            processes.deploy(cluster, control, processes.plan(engine()))
+            processes.deploy(cluster, control, plan(engine()))
 
         assert control.pids == {}
         assert processes.running(cluster, control) is None
@@ -242,7 +243,7 @@ class TestFailing:
         control.failures = [("admin", [line]), ("admin", [line])]
         told = []
 
-        deployment = processes.deploy(cluster, control, processes.plan(engine()), told.append)
+        deployment = processes.deploy(cluster, control, plan(engine()), told.append)
 
         assert told.count("a port was taken meanwhile: starting Flyte again") == 2
         assert len({specs[0].probe.target for specs in control.started}) == 3
@@ -252,7 +253,7 @@ class TestFailing:
         control.failures = [("admin", ["address already in use"])] * 5
 
         with pytest.raises(DeploymentError, match="address already in use"):
-            processes.deploy(cluster, control, processes.plan(engine()))
+            processes.deploy(cluster, control, plan(engine()))
         assert len(control.started) == 3
 
     def test_when_interrupted_leaves_nothing(self, cluster, control, monkeypatch):
@@ -262,25 +263,27 @@ class TestFailing:
         monkeypatch.setattr(processes, "await_definition", interrupted)
 
         with pytest.raises(KeyboardInterrupt):
-            processes.deploy(cluster, control, processes.plan(engine()))
+            processes.deploy(cluster, control, plan(engine()))
         assert control.pids == {}
 
 
 class TestPlanning:
     def test_a_full_flyte_needs_postgres(self):
         with pytest.raises(UsageError, match="FlyteAdmin needs PostgreSQL"):
-            processes.plan(full())
+            plan(full())
 
     def test_the_stand_in_takes_no_database(self):
         with pytest.raises(UsageError, match="only a full `flyte` program"):
-            processes.plan(engine(), database=DSN)
+            plan(engine(), database=DSN)
 
     def test_a_wrong_configuration_is_said_before_anything_is_built(self, tmp_path, monkeypatch):
         (tmp_path / "mine.yaml").write_text("flyteadmin: {nonsense: 1}\n")
-        monkeypatch.setattr(processes, "ensure_engine", lambda *_: pytest.fail("was built"))
+        monkeypatch.setattr(
+            "pytest_flyteperf.deploy.request.ensure_engine", lambda *_: pytest.fail("was built")
+        )
 
         with pytest.raises(UsageError, match=r"mine\.yaml:1: flyteadmin\.nonsense"):
-            processes.prepare(None, config=tmp_path / "mine.yaml")
+            prepare(None, config=tmp_path / "mine.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -300,8 +303,8 @@ class TestRealFlyte:
     def test_comes_up_is_found_is_swapped_and_goes(self, real, tmp_path):
         cluster, control = real
         (tmp_path / "mine.yaml").write_text("propeller: {workers: 3}\n")
-        plain = processes.plan(ensure_engine())
-        tuned = processes.plan(ensure_engine(), config=tmp_path / "mine.yaml")
+        plain = plan(ensure_engine())
+        tuned = plan(ensure_engine(), config=tmp_path / "mine.yaml")
 
         first = processes.deploy(cluster, control, plain)
         assert processes.deploy(cluster, control, plain) == first
@@ -310,11 +313,11 @@ class TestRealFlyte:
 
         assert first.pids["propeller"] != second.pids["propeller"]
         names = {p.name for p in control.status().processes if p.state is ProcessState.READY}
-        assert names.isdisjoint(processes.NAMES)
+        assert names.isdisjoint(composition.NAMES)
 
     def test_does_not_take_up_what_an_earlier_one_left_unfinished(self, real):
         cluster, control = real
-        request = processes.plan(ensure_engine())
+        request = plan(ensure_engine())
         processes.deploy(cluster, control, request)
         processes.undeploy(cluster, control)
         namespaces = "namespaces/flytesnacks-development"
@@ -357,4 +360,4 @@ class TestRealFlyte:
         (tmp_path / "mine.yaml").write_text(text)
 
         with pytest.raises(UsageError, match=rf"does not take it: .*{said}"):
-            processes.plan(ensure_engine(), config=tmp_path / "mine.yaml")
+            plan(ensure_engine(), config=tmp_path / "mine.yaml")

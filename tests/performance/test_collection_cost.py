@@ -19,7 +19,8 @@ sys.path.append(str(Path(__file__).parents[1] / "engine"))
 import wf
 
 from pytest_flyteperf.collect import Admin, phase_name
-from pytest_flyteperf.deploy import processes
+from pytest_flyteperf.deploy import composition, processes
+from pytest_flyteperf.deploy.request import plan
 from pytest_flyteperf.execute import CaseSpec, run_case
 from pytest_flyteperf.execute.names import execution_name
 from pytest_flyteperf.execute.phase import phase_offset_ns, wait_for_phase
@@ -119,9 +120,9 @@ def test_recording_costs_an_execution(benchmark, stack, tmp_path, workflow, bloc
 def untraced(monkeypatch):
     with monkeypatch.context() as patch:
         for name in ("propeller_config", "standin_config"):
-            compose = getattr(processes, name)
+            compose = getattr(composition, name)
             patch.setattr(
-                processes,
+                composition,
                 name,
                 lambda *given, compose=compose: {**compose(*given), "otel": {"type": "noop"}},
             )
@@ -131,7 +132,7 @@ def untraced(monkeypatch):
 def test_tracing_costs_an_execution(benchmark, stack, tmp_path, monkeypatch):
     """Each block on a fresh Flyte, its first execution discarded: a Flyte traces or does not."""
     durations = {"traced": [], "untraced": []}
-    request = processes.plan(stack.engine)
+    request = plan(stack.engine)
     runs, blocks = 6, 2
 
     def block(cluster, way):
