@@ -19,7 +19,7 @@ import msgspec
 
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.execute import ABSENT, CaseRun, CaseSpec, run_case
-from pytest_flyteperf.execute.runner import Lifeline
+from pytest_flyteperf.execute.lifeline import Lifeline
 from pytest_flyteperf.model import Deployment, RunPlan
 from pytest_flyteperf.progress import Progress
 from pytest_flyteperf.result import CaseResult, Measured, is_valid

@@ -264,7 +264,7 @@ class TestFailures:
 
     def test_one_that_not_even_an_abort_ends_is_reported(self, flyte, monkeypatch):
         monkeypatch.setattr("pytest_flyteperf.execute.runner.ABORT_S", 0.05)
-        monkeypatch.setattr("pytest_flyteperf.execute.runner.INTERRUPT_S", 0.05)
+        monkeypatch.setattr("pytest_flyteperf.execute.disposal.INTERRUPT_S", 0.05)
         flyte.ends = None
         flyte.admin.on_terminate = lambda _name: None
         with pytest.raises(ExecutionError, match=r"did not end within .*, nor within .* its abort"):
