@@ -1,4 +1,3 @@
-# noqa: INP001 -- a script, not a package
 """Draw the pictures of ownership.md and print its tables: `python docs/draw_ownership.py [DIR]`.
 
 Each column of a picture is a ledger of its own: the rules are asked about that stretch of time

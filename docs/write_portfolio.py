@@ -1,4 +1,3 @@
-# noqa: INP001 -- a script, not a package
 """Write portfolio.md from runs of the portfolio: `python docs/write_portfolio.py RUN...`.
 
 RUN is a folder such as `.flyteperf/runs/20261122-204106-60`; of a case in several the last counts.

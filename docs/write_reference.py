@@ -1,4 +1,3 @@
-# noqa: INP001 -- a script, not a package
 """Write the reference from what the program reads: `python docs/write_reference.py [DIR]`."""
 
 from __future__ import annotations

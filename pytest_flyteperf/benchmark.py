@@ -125,7 +125,7 @@ class Benchmark:
             raise UsageError(f"{self.case}: flyteperf.shape is known after flyteperf was called")
         return self._finished.shape
 
-    def _run(self, workflow: Any, inputs: Mapping[str, Any], phase: str) -> Finished:  # noqa: ANN401
+    def _run(self, workflow: object, inputs: Mapping[str, Any], phase: str) -> Finished:
         if self._called:
             raise UsageError(
                 f"{self.case}: flyteperf was called twice in one test; write a test for each"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -50,7 +50,7 @@ def examine(environ: Mapping[str, str]) -> tuple[Finding, ...]:
 def _system() -> Finding:
     found = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     return _finding(
-        "system", found, sys.platform == "linux", lambda: "the embedded engine runs on Linux only"
+        "system", found, "the embedded engine runs on Linux only", ok=sys.platform == "linux"
     )
 
 
@@ -59,8 +59,8 @@ def _cpus() -> Finding:
     return _finding(
         "CPUs",
         str(count),
-        count >= LEAST_CPUS,
-        lambda: f"with less than {LEAST_CPUS} the engine and what it measures share one",
+        f"with less than {LEAST_CPUS} the engine and what it measures share one",
+        ok=count >= LEAST_CPUS,
     )
 
 
@@ -69,8 +69,8 @@ def _memory() -> Finding:
     return _finding(
         "memory",
         f"{available / 2**30:.1f} GiB available",
-        available >= LEAST_MEMORY,
-        lambda: f"{LEAST_MEMORY >> 30} GiB should be available; end something",
+        f"{LEAST_MEMORY >> 30} GiB should be available; end something",
+        ok=available >= LEAST_MEMORY,
     )
 
 
@@ -80,8 +80,8 @@ def _disk(folder: Path, least: int, variable: str) -> Finding:
     return _finding(
         f"disk {folder}",
         f"{free / 2**30:.1f} GiB free",
-        free >= least,
-        lambda: f"{least >> 30} GiB should be free; make room or set {variable}",
+        f"{least >> 30} GiB should be free; make room or set {variable}",
+        ok=free >= least,
     )
 
 
@@ -101,10 +101,10 @@ def _engine(cache: Path) -> Finding:
 
 
 def _flytekit() -> Finding:
-    from importlib.metadata import version  # noqa: PLC0415
+    from importlib.metadata import version
 
     return Finding(what="flytekit", ok=True, found=version("flytekit"))
 
 
-def _finding(what: str, found: str, ok: bool, remedy: Callable[[], str]) -> Finding:  # noqa: FBT001
-    return Finding(what=what, ok=ok, found=found, remedy=None if ok else remedy())
+def _finding(what: str, found: str, remedy: str, *, ok: bool) -> Finding:
+    return Finding(what=what, ok=ok, found=found, remedy=None if ok else remedy)

@@ -23,7 +23,7 @@ _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 def session(config: pytest.Config) -> Session:
     """The one session of this process, made when first needed."""
-    from pytest_flyteperf.session import Session  # noqa: PLC0415 # heavy, and most runs need none
+    from pytest_flyteperf.session import Session  # heavy, and most runs need none
 
     if _SESSION not in config.stash:
         config.stash[_SESSION] = Session(config, config.stash[SETTINGS])

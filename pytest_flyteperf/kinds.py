@@ -95,8 +95,8 @@ class KindCluster:
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         # Imported only where it is asked for: the local engine starts without it.
-        from pytest_flyteperf.deploy import helm as deploy  # noqa: PLC0415
-        from pytest_flyteperf.provision import kind as provision  # noqa: PLC0415
+        from pytest_flyteperf.deploy import helm as deploy
+        from pytest_flyteperf.provision import kind as provision
 
         self._settings = settings
         self._progress = progress
@@ -153,7 +153,7 @@ class Existing:
     """A cluster of the user's with Flyte on it: measured, never changed."""
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
-        from pytest_flyteperf.provision import existing as provision  # noqa: PLC0415
+        from pytest_flyteperf.provision import existing as provision
 
         self._settings = settings
         self._progress = progress
@@ -171,7 +171,7 @@ class Existing:
         return None  # it is not ours to stop
 
     def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
-        from pytest_flyteperf.deploy import external  # noqa: PLC0415
+        from pytest_flyteperf.deploy import external
 
         del control
         settings = self._settings
@@ -189,7 +189,7 @@ class Existing:
         raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
 
     def lock(self, who: str) -> AbstractContextManager[object]:
-        from pytest_flyteperf.provision.lease import LeaseLock  # noqa: PLC0415
+        from pytest_flyteperf.provision.lease import LeaseLock
 
         settings = self._settings
         return LeaseLock(

@@ -150,7 +150,7 @@ class KubeApi:
         query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
-    ) -> Any:  # noqa: ANN401 - JSON of any kind
+    ) -> Any:
         """Send one request and return the JSON of its answer.
 
         Raises:
@@ -194,13 +194,13 @@ class KubeApi:
         answer: dict[str, Any] = self.request("GET", path, query=query)
         return answer
 
-    def patch(self, path: str, body: object, *, kind: str = "merge-patch") -> Any:  # noqa: ANN401
+    def patch(self, path: str, body: object, *, kind: str = "merge-patch") -> Any:
         """Patch an object or its subresource; `kind` as in `application/<kind>+json`."""
         return self.request("PATCH", path, body=body, content_type=f"application/{kind}+json")
 
     def delete(
         self, path: str, *, query: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Delete an object, or the objects of a collection that a selector names.
 
         `body` holds DeleteOptions, e.g. the version that is meant.

@@ -40,19 +40,19 @@ _DOUBLE = struct.Struct("<d")
 _MAX_DIGITS = 18
 
 
-def encode(value: Any) -> bytes:  # noqa: ANN401 -- any JSON value
+def encode(value: Any) -> bytes:
     """The binary form of a JSON value."""
     out = bytearray()
     _write(out, value)
     return bytes(out)
 
 
-def decode(content: bytes) -> Any:  # noqa: ANN401 -- any JSON value
+def decode(content: bytes) -> Any:
     """The JSON value of a binary form."""
     return _Reader(content).value()
 
 
-def _write(out: bytearray, value: Any) -> None:  # noqa: ANN401 -- any JSON value
+def _write(out: bytearray, value: Any) -> None:
     if value is None or isinstance(value, bool):
         out.append(_NULL if value is None else _TRUE if value else _FALSE)
     elif isinstance(value, int):
@@ -110,8 +110,8 @@ def _stamp(seconds: int) -> str:
     of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted = (5 * of_year + 2) // 153
     day = of_year - (153 * shifted + 2) // 5 + 1
-    month = shifted + 3 if shifted < 10 else shifted - 9  # noqa: PLR2004
-    year = year_of_era + era * 400 + (month <= 2)  # noqa: PLR2004
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    year = year_of_era + era * 400 + (month <= 2)
     clock = f"{of_day // 3600:02}:{of_day % 3600 // 60:02}:{of_day % 60:02}"
     return f"{year:04}-{month:02}-{day:02}T{clock}Z"
 
@@ -123,7 +123,7 @@ def _bytes(out: bytearray, text: str) -> None:
 
 
 def _varint(out: bytearray, number: int) -> None:
-    while number > 0x7F:  # noqa: PLR2004 -- seven bits a byte
+    while number > 0x7F:
         out.append(number & 0x7F | 0x80)
         number >>= 7
     out.append(number)
@@ -134,7 +134,7 @@ class _Reader:
         self._content = content
         self._at = 0
 
-    def value(self) -> Any:  # noqa: ANN401 -- any JSON value
+    def value(self) -> Any:
         kind = self._content[self._at]
         self._at += 1
         if kind in _CONSTANTS:
@@ -144,7 +144,7 @@ class _Reader:
             return _DOUBLE.unpack_from(self._content, self._at - _DOUBLE.size)[0]
         return self._sized(kind, self._varint())
 
-    def _sized(self, kind: int, number: int) -> Any:  # noqa: ANN401 -- any JSON value
+    def _sized(self, kind: int, number: int) -> Any:
         if kind == _LIST:
             return [self.value() for _ in range(number)]
         if kind == _MAP:
@@ -171,5 +171,5 @@ class _Reader:
             self._at += 1
             number |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:  # noqa: PLR2004 -- the last byte has its high bit clear
+            if byte < 0x80:
                 return number

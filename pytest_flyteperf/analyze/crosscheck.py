@@ -13,6 +13,8 @@ from pytest_flyteperf.analyze.nodes import Kind, Node, optional_ns
 from pytest_flyteperf.analyze.stamps import SECOND_NS
 from pytest_flyteperf.model import Finding, Severity
 
+SHOWN = 3
+"""Disagreements that the note tells."""
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -49,12 +51,12 @@ def check_metrics(
         evidence = [f"{error} is no stamp"]
     if not evidence:
         return []
-    more = f", and {len(evidence) - 3} more" if len(evidence) > 3 else ""  # noqa: PLR2004
+    more = f", and {len(evidence) - SHOWN} more" if len(evidence) > SHOWN else ""
     return [
         Finding(
             check="execution metrics disagree",
             severity=Severity.NOTE,
-            evidence="; ".join(evidence[:3]) + more,
+            evidence="; ".join(evidence[:SHOWN]) + more,
         ),
     ]
 

@@ -23,9 +23,9 @@ def _seconds(stamp: str) -> int:
     if stamp[4:17:3] not in {"--T::", "--t::", "-- ::"} or not stamp[:4].isdigit():
         raise ValueError(stamp)
     year, month, day = int(stamp[:4]), int(stamp[5:7]), int(stamp[8:10])
-    if not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004
+    if not (1 <= month <= 12 and 1 <= day <= 31):
         raise ValueError(stamp)
-    year -= month <= 2  # noqa: PLR2004
+    year -= month <= 2
     era, of_era = divmod(year, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
     day_of_era = of_era * 365 + of_era // 4 - of_era // 100 + day_of_year
@@ -43,7 +43,7 @@ def unix_ns(stamp: str) -> int:
     Raises:
         ValueError: the text is no RFC 3339 stamp.
     """
-    if len(stamp) < 20:  # noqa: PLR2004
+    if len(stamp) < 20:
         raise ValueError(stamp)
     whole = _seconds(stamp[:19]) * SECOND_NS
     if len(stamp) == _USUAL and stamp[19] == "." and stamp[29] == "Z" and stamp[20:29].isdigit():
@@ -64,7 +64,7 @@ def unix_ns(stamp: str) -> int:
 
 def _offset_s(offset: str) -> int:
     """Seconds east of UTC of `+HH:MM`."""
-    if len(offset) != 6 or offset[0] not in "+-" or offset[3] != ":":  # noqa: PLR2004
+    if len(offset) != 6 or offset[0] not in "+-" or offset[3] != ":":
         raise ValueError(offset)
     seconds = int(offset[1:3]) * 3600 + int(offset[4:6]) * 60
     return seconds if offset[0] == "+" else -seconds

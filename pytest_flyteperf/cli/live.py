@@ -36,7 +36,7 @@ def add_execution(parser: argparse.ArgumentParser, metavar: str, what: str) -> N
 
 def reference(given: argparse.Namespace) -> Reference:
     """Which execution was named."""
-    from pytest_flyteperf.collect import parse_reference  # noqa: PLC0415 # grpc, and not for help
+    from pytest_flyteperf.collect import parse_reference  # grpc, and not for help
 
     return parse_reference(given.execution, given.project, given.domain)
 
@@ -45,7 +45,7 @@ def record_into(given: argparse.Namespace, folder: Path) -> None:
     """Record the execution that was named."""
     # What the errors say in one line, gRPC's library would print as well.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from pytest_flyteperf.collect import Sources, record  # noqa: PLC0415 # likewise
+    from pytest_flyteperf.collect import Sources, record
 
     sources = Sources(
         endpoint=given.endpoint,

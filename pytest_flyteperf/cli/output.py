@@ -19,7 +19,7 @@ def say(lines: Iterable[str]) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    import msgspec  # noqa: PLC0415 # only where it is asked for
+    import msgspec  # only where it is asked for
 
     print(msgspec.json.encode(value).decode())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 import grpc
@@ -71,7 +71,7 @@ class Admin:
         deployment: Deployment | Address,
         *,
         page: int = PAGE,
-        channel: Any = None,  # noqa: ANN401 - grpc has no types
+        channel: Any = None,
     ) -> None:
         self._endpoint = deployment.admin_endpoint
         self._project = deployment.project
@@ -95,13 +95,13 @@ class Admin:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
 
-    def identifier(self, name: str) -> Any:  # noqa: ANN401 - flyteidl has no types
+    def identifier(self, name: str) -> Any:
         """`WorkflowExecutionIdentifier` of an execution in the deployment's project and domain."""
         return identifier_pb2.WorkflowExecutionIdentifier(
             project=self._project, domain=self._domain, name=name
         )
 
-    def call(self, method: str, request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+    def call(self, method: str, request: Any) -> Any:
         """Call AdminService.
 
         Raises:
@@ -113,7 +113,7 @@ class Admin:
             reason = " ".join((error.details() or "no details").split())
             raise AdminError(f"{self._endpoint}: {method}", error.code(), reason) from None
 
-    def execution(self, identifier: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+    def execution(self, identifier: Any) -> Any:
         """Read one execution."""
         return self.call("GetExecution", execution_pb2.WorkflowExecutionGetRequest(id=identifier))
 
@@ -132,12 +132,12 @@ class Admin:
             raise
         return True
 
-    def outputs(self, name: str) -> Any:  # noqa: ANN401 - flyteidl has no types
+    def outputs(self, name: str) -> Any:
         """Read the outputs of an execution, a `LiteralMap`."""
         request = execution_pb2.WorkflowExecutionGetDataRequest(id=self.identifier(name))
         return self.call("GetExecutionData", request).full_outputs
 
-    def metrics(self, identifier: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+    def metrics(self, identifier: Any) -> Any:
         """Read what FlyteAdmin itself makes of an execution's time, its child executions included.
 
         Raises:
@@ -146,7 +146,7 @@ class Admin:
         request = execution_pb2.WorkflowExecutionGetMetricsRequest(id=identifier, depth=ALL_DEPTHS)
         return self.call("GetExecutionMetrics", request)
 
-    def harvest(self, identifier: Any) -> Harvest:  # noqa: ANN401 - flyteidl has no types
+    def harvest(self, identifier: Any) -> Harvest:
         """Read an execution, its nodes, tasks and child executions, at any depth."""
         execution = self.execution(identifier)
         nodes = tuple(self._nodes(execution.id, ""))
@@ -158,7 +158,7 @@ class Admin:
                 children[child.name] = self.harvest(child)
         return Harvest(execution, nodes, tasks, children)
 
-    def _nodes(self, execution: Any, parent: str) -> Iterator[Any]:  # noqa: ANN401
+    def _nodes(self, execution: Any, parent: str) -> Iterator[Any]:
         request = node_execution_pb2.NodeExecutionListRequest(
             workflow_execution_id=execution, unique_parent_id=parent
         )
@@ -167,11 +167,11 @@ class Admin:
             if node.metadata.is_parent_node:
                 yield from self._nodes(execution, node.id.node_id)
 
-    def _tasks(self, node: Any) -> Iterator[Any]:  # noqa: ANN401 - flyteidl has no types
+    def _tasks(self, node: Any) -> Iterator[Any]:
         request = task_execution_pb2.TaskExecutionListRequest(node_execution_id=node)
         return self._pages("ListTaskExecutions", request, "task_executions")
 
-    def _pages(self, method: str, request: Any, rows: str) -> Iterator[Any]:  # noqa: ANN401
+    def _pages(self, method: str, request: Any, rows: str) -> Iterator[Any]:
         # Without an order, offsets of a paged list point at different rows each time.
         request.sort_by.CopyFrom(
             common_pb2.Sort(key="created_at", direction=common_pb2.Sort.ASCENDING)
@@ -185,13 +185,13 @@ class Admin:
             request.token = answer.token
 
 
-def phase_name(execution: Any) -> str:  # noqa: ANN401 - flyteidl has no types
+def phase_name(execution: Any) -> str:
     """Phase of an execution as FlyteAdmin names it, e.g. `SUCCEEDED`."""
     name: str = core_execution_pb2.WorkflowExecution.Phase.Name(execution.closure.phase)
     return name
 
 
-def error_message(execution: Any) -> str:  # noqa: ANN401 - flyteidl has no types
+def error_message(execution: Any) -> str:
     """Why an execution failed or was aborted, in one line; empty if it says nothing."""
     closure = execution.closure
     if closure.HasField("abort_metadata"):
@@ -204,7 +204,7 @@ def error_message(execution: Any) -> str:  # noqa: ANN401 - flyteidl has no type
     return said.removesuffix(" Message: .")[:MOST_OF_MESSAGE] or str(closure.error.code)
 
 
-def to_json(message: Any) -> dict[str, Any]:  # noqa: ANN401 - flyteidl has no types
+def to_json(message: Any) -> dict[str, Any]:
     """Proto JSON with proto field names, as recordings hold it."""
     converted: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
     return converted
@@ -212,7 +212,10 @@ def to_json(message: Any) -> dict[str, Any]:  # noqa: ANN401 - flyteidl has no t
 
 def files(harvest: Harvest) -> dict[str, bytes]:
     """Files of a harvest by their path in a recording's folder, not compressed."""
-    encode: Callable[[object], bytes] = lambda rows: json.dumps(rows, indent=1).encode()  # noqa: E731
+
+    def encode(rows: object) -> bytes:
+        return json.dumps(rows, indent=1).encode()
+
     result = {
         "execution.json": encode(to_json(harvest.execution)),
         "node_executions.json": encode([to_json(node) for node in harvest.nodes]),

@@ -265,7 +265,7 @@ class Collector:
             time.sleep(CLEANUP_POLL_S)
         return True
 
-    def _execution_metrics(self, identifier: Any) -> tuple[Any, dict[str, str]]:  # noqa: ANN401
+    def _execution_metrics(self, identifier: Any) -> tuple[Any, dict[str, str]]:
         """Flyte's own account of the execution, or None and why there is none."""
         try:
             return self.admin.metrics(identifier), {}
@@ -300,7 +300,7 @@ class Collector:
                     return event
             seen += len(events)
 
-    def _confirmed(self, name: str, guard: Guard) -> Any:  # noqa: ANN401 - flyteidl has no types
+    def _confirmed(self, name: str, guard: Guard) -> Any:
         """Ask FlyteAdmin for the ended execution; the event went there before the last write.
 
         Only an abort is told to FlyteAdmin after its object is gone.

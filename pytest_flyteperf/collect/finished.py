@@ -85,11 +85,11 @@ def record(reference: Reference, sources: Sources, folder: Path, progress: Progr
         out.plain("recording.json", _header(execution, platform.endpoint, absent))
 
 
-def _platform(reference: Reference, sources: Sources) -> Any:  # noqa: ANN401 - flytekit's own
+def _platform(reference: Reference, sources: Sources) -> Any:
     """Flytekit's configuration, credentials included, for the endpoint that is meant."""
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from flytekit.configuration import PlatformConfig  # noqa: PLC0415
+    from flytekit.configuration import PlatformConfig
 
     platform = PlatformConfig.auto()
     endpoint = sources.endpoint or reference.endpoint
@@ -101,9 +101,9 @@ def _platform(reference: Reference, sources: Sources) -> Any:  # noqa: ANN401 - 
     return platform if insecure is None else replace(platform, insecure=insecure)
 
 
-def _channel(platform: Any) -> Any:  # noqa: ANN401 - neither flytekit nor grpc has types
+def _channel(platform: Any) -> Any:
     """A channel that logs in as flytekit does, and repeats nothing."""
-    from flytekit.clients import auth_helper  # noqa: PLC0415
+    from flytekit.clients import auth_helper
 
     options = [("grpc.max_receive_message_length", -1)]
     try:
@@ -114,7 +114,7 @@ def _channel(platform: Any) -> Any:  # noqa: ANN401 - neither flytekit nor grpc 
     return auth_helper.upgrade_channel_to_authenticated(platform, channel)
 
 
-def _execution(admin: Admin, reference: Reference, where: str) -> Any:  # noqa: ANN401
+def _execution(admin: Admin, reference: Reference, where: str) -> Any:
     """The execution, ended."""
     try:
         execution = admin.execution(admin.identifier(reference.name))
@@ -152,7 +152,7 @@ def _family(harvest: Harvest) -> list[str]:
 
 
 def _traces(
-    execution: Any,  # noqa: ANN401 - flyteidl has no types
+    execution: Any,
     harvest: Harvest,
     sources: Sources,
     absent: dict[str, str],
@@ -197,7 +197,7 @@ def _listed(item: dict[str, Any]) -> Received:
     return Received(time.time(), msgspec.json.encode({"type": LISTED, "object": item}))
 
 
-def _header(execution: Any, endpoint: str, absent: dict[str, str]) -> bytes:  # noqa: ANN401
+def _header(execution: Any, endpoint: str, absent: dict[str, str]) -> bytes:
     identifier = execution.id
     about = {
         "case": execution.closure.workflow_id.name,

@@ -305,8 +305,8 @@ def await_admin(endpoint: str, beat: Beat) -> tuple[str, str]:
     Raises:
         DeploymentError: it does not answer in time.
     """
-    from flyteidl.admin import version_pb2  # noqa: PLC0415
-    from flyteidl.service import admin_pb2_grpc  # noqa: PLC0415
+    from flyteidl.admin import version_pb2
+    from flyteidl.service import admin_pb2_grpc
 
     with grpc.insecure_channel(endpoint, [("grpc.enable_http_proxy", 0)]) as channel:
         beat.tick("waiting for FlyteAdmin")

@@ -145,7 +145,7 @@ class Receiver:
         address: str = "127.0.0.1",
         token: str | None = None,
     ) -> None:
-        import grpc  # noqa: PLC0415 # readers of the file do without
+        import grpc  # readers of the file do without
 
         self._grpc = grpc
         self._path = str(path)

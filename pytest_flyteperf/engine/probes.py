@@ -73,7 +73,7 @@ def _token(path: str) -> str:
 
 
 def _serves(probe: GrpcProbe) -> bool:
-    import grpc  # noqa: PLC0415 # 40 ms and 10 MB, not paid by a supervisor that has no such probe
+    import grpc  # 40 ms and 10 MB, not paid by a supervisor that has no such probe
 
     name = probe.service.encode()
     request = b"\x0a" + bytes([len(name)]) + name if name else b""

@@ -273,7 +273,7 @@ class Supervisor:
             killed |= orphans
 
     def _remove(self) -> None:
-        import shutil  # noqa: PLC0415 # brings three compressors, and is needed once, at the end
+        import shutil  # brings three compressors, and is needed once, at the end
 
         folder = Path(self._config.directory)
         outside = (Path(entry.path) for entry in read(folder) if isinstance(entry, Folder))

@@ -128,7 +128,7 @@ def _send(deployment: Deployment, name: str, archive: bytes) -> str:
 
 def _into_store(deployment: Deployment, name: str, archive: bytes) -> str:
     """Put the archive into the deployment's own object store."""
-    from pytest_flyteperf.execute.literals import file_access  # noqa: PLC0415 # imports flytekit
+    from pytest_flyteperf.execute.literals import file_access  # imports flytekit
 
     where = f"s3://{deployment.cluster.store.bucket}/{PREFIX}/{name}"
     access: Any = file_access(deployment)
@@ -141,9 +141,9 @@ def _into_store(deployment: Deployment, name: str, archive: bytes) -> str:
 
 def _through_admin(deployment: Deployment, name: str, archive: bytes) -> str:
     """Ask FlyteAdmin for a place, as flytekit does, and put the archive there."""
-    import grpc  # noqa: PLC0415
-    import urllib3  # noqa: PLC0415
-    from flyteidl.service import dataproxy_pb2, dataproxy_pb2_grpc  # noqa: PLC0415
+    import grpc
+    import urllib3
+    from flyteidl.service import dataproxy_pb2, dataproxy_pb2_grpc
 
     digest = hashlib.md5(archive, usedforsecurity=False).digest()
     request = dataproxy_pb2.CreateUploadLocationRequest(

@@ -28,7 +28,7 @@ class Ending(NamedTuple):
 
 def ending(
     spec: CaseSpec,
-    entity: Any,  # noqa: ANN401 # flytekit's own
+    entity: Any,
     deployment: Deployment,
     admin: Admin,
     end: End,

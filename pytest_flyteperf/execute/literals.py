@@ -13,7 +13,7 @@ from pytest_flyteperf.model import Deployment
 PLAIN = (int, float, str, bool, date, datetime, timedelta)
 
 
-def to_literals(entity: Any, inputs: Mapping[str, Any], deployment: Deployment) -> Any:  # noqa: ANN401
+def to_literals(entity: Any, inputs: Mapping[str, Any], deployment: Deployment) -> Any:
     """Convert inputs to a `flyteidl.core.LiteralMap`.
 
     Files, data frames and pickles are uploaded to the deployment's object store.
@@ -21,7 +21,7 @@ def to_literals(entity: Any, inputs: Mapping[str, Any], deployment: Deployment) 
     Raises:
         RegistrationError: the workflow has no such input, or a value does not fit its type.
     """
-    from flytekit.core.type_engine import TypeEngine  # noqa: PLC0415
+    from flytekit.core.type_engine import TypeEngine
 
     types = entity.python_interface.inputs
     for name in inputs:
@@ -38,14 +38,14 @@ def to_literals(entity: Any, inputs: Mapping[str, Any], deployment: Deployment) 
     return literals.to_flyte_idl()
 
 
-def to_python(entity: Any, outputs: Any, deployment: Deployment) -> Any:  # noqa: ANN401
+def to_python(entity: Any, outputs: Any, deployment: Deployment) -> Any:
     """Convert the outputs of an execution to what a call of the workflow would have returned.
 
     Raises:
         ExecutionError: an output is absent or does not fit its type.
     """
-    from flytekit.core.type_engine import TypeEngine  # noqa: PLC0415
-    from flytekit.models.literals import LiteralMap  # noqa: PLC0415
+    from flytekit.core.type_engine import TypeEngine
+    from flytekit.models.literals import LiteralMap
 
     types = entity.python_interface.outputs
     # FlyteAdmin answers with no outputs if it could not read them from the object store.
@@ -63,11 +63,11 @@ def to_python(entity: Any, outputs: Any, deployment: Deployment) -> Any:  # noqa
     return ordered[0] if len(ordered) == 1 else ordered or None
 
 
-def file_access(deployment: Deployment) -> Any:  # noqa: ANN401 - flytekit's own
+def file_access(deployment: Deployment) -> Any:
     """Flytekit's access to files in the deployment's object store, from this machine."""
-    from flytekit.configuration import DataConfig, S3Config  # noqa: PLC0415
-    from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
-    from flytekit.core.data_persistence import FileAccessProvider  # noqa: PLC0415
+    from flytekit.configuration import DataConfig, S3Config
+    from flytekit.core.context_manager import FlyteContextManager
+    from flytekit.core.data_persistence import FileAccessProvider
 
     store = deployment.cluster.store
     context = FlyteContextManager.current_context()
@@ -86,7 +86,7 @@ def file_access(deployment: Deployment) -> Any:  # noqa: ANN401 - flytekit's own
 
 def _context(types: Iterable[Any], deployment: Deployment) -> AbstractContextManager[Any]:
     """Flytekit context whose files lie in the deployment's object store, if there may be any."""
-    from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
+    from flytekit.core.context_manager import FlyteContextManager
 
     context = FlyteContextManager.current_context()
     if all(map(_is_plain, types)):
@@ -97,7 +97,7 @@ def _context(types: Iterable[Any], deployment: Deployment) -> AbstractContextMan
     return manager
 
 
-def _is_plain(kind: Any) -> bool:  # noqa: ANN401 - a type or what typing makes of some
+def _is_plain(kind: Any) -> bool:
     """Tell whether values of a type travel in the literal itself.
 
     Others may need the object store, whose client takes 0.1 s to import.

@@ -44,9 +44,9 @@ def find(plan: RegisteredPlan, deployment: Deployment, admin: Admin) -> FoundPla
     Raises:
         RegistrationError: FlyteAdmin has none of this name and version.
     """
-    from flytekit.core.interface import Interface  # noqa: PLC0415
-    from flytekit.core.type_engine import TypeEngine  # noqa: PLC0415
-    from flytekit.models.interface import ParameterMap, VariableMap  # noqa: PLC0415
+    from flytekit.core.interface import Interface
+    from flytekit.core.type_engine import TypeEngine
+    from flytekit.models.interface import ParameterMap, VariableMap
 
     found = _closure(plan, deployment, admin)
     inputs = ParameterMap.from_flyte_idl(found.closure.expected_inputs).parameters
@@ -64,9 +64,9 @@ def find(plan: RegisteredPlan, deployment: Deployment, admin: Admin) -> FoundPla
     return FoundPlan(plan.name, found.id, interface, digest[:DIGEST_LENGTH])
 
 
-def _closure(plan: RegisteredPlan, deployment: Deployment, admin: Admin) -> Any:  # noqa: ANN401
-    from flyteidl.admin import common_pb2  # noqa: PLC0415
-    from flyteidl.core import identifier_pb2  # noqa: PLC0415
+def _closure(plan: RegisteredPlan, deployment: Deployment, admin: Admin) -> Any:
+    from flyteidl.admin import common_pb2
+    from flyteidl.core import identifier_pb2
 
     project = plan.project or deployment.project
     domain = plan.domain or deployment.domain

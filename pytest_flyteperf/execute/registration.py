@@ -39,7 +39,7 @@ class Registered(NamedTuple):
     """Of what the case runs, whatever image and release of flytekit run it."""
 
 
-def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  # noqa: ANN401
+def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:
     """Make a workflow or launch plan executable on a deployment.
 
     Tasks, sub-workflows and launch plans that it refers to are registered with it, for a dynamic
@@ -49,9 +49,9 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
         RegistrationError: it does not serialize or compile, or FlyteAdmin refused it; one line
             with the workflow's name and the reason.
     """
-    from flyteidl.core import identifier_pb2  # noqa: PLC0415
-    from flytekit.core.launch_plan import LaunchPlan, ReferenceLaunchPlan  # noqa: PLC0415
-    from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415
+    from flyteidl.core import identifier_pb2
+    from flytekit.core.launch_plan import LaunchPlan, ReferenceLaunchPlan
+    from flytekit.core.workflow import WorkflowBase
 
     if isinstance(entity, FoundPlan):
         return Registered(entity.launch_plan, 0, entity.digest)
@@ -80,17 +80,17 @@ def register(entity: Any, deployment: Deployment, admin: Admin) -> Registered:  
     return Registered(launch_plan, created, digest)
 
 
-def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]:  # noqa: ANN401
+def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]:
     """Create requests in the order in which they depend on each other, the launch plan last."""
-    from flytekit.configuration import (  # noqa: PLC0415
+    from flytekit.configuration import (
         FastSerializationSettings,
         Image,
         ImageConfig,
         SerializationSettings,
     )
-    from flytekit.core.context_manager import FlyteContextManager  # noqa: PLC0415
-    from flytekit.core.launch_plan import LaunchPlan  # noqa: PLC0415
-    from flytekit.tools.translator import get_serializable  # noqa: PLC0415
+    from flytekit.core.context_manager import FlyteContextManager
+    from flytekit.core.launch_plan import LaunchPlan
+    from flytekit.tools.translator import get_serializable
 
     image = Image.look_up_image_info("default", deployment.image)
     fast = None
@@ -124,12 +124,12 @@ def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]: 
     return requests
 
 
-def _request(serialized: Any) -> Any | None:  # noqa: ANN401 - flyteidl has no types
+def _request(serialized: Any) -> Any | None:
     """Create request of a serialized entity; None for what is not registered by itself."""
-    from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2  # noqa: PLC0415
-    from flytekit.models.admin.workflow import WorkflowSpec  # noqa: PLC0415
-    from flytekit.models.launch_plan import LaunchPlan  # noqa: PLC0415
-    from flytekit.models.task import TaskSpec  # noqa: PLC0415
+    from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2
+    from flytekit.models.admin.workflow import WorkflowSpec
+    from flytekit.models.launch_plan import LaunchPlan
+    from flytekit.models.task import TaskSpec
 
     if isinstance(serialized, TaskSpec):
         spec = serialized.to_flyte_idl()
@@ -164,9 +164,9 @@ def _digest(requests: list[Any]) -> str:
     return digest.hexdigest()
 
 
-def _essential(request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
+def _essential(request: Any) -> Any:
     """Reduce a create request to what makes the case: not its image, flytekit or archive."""
-    from flyteidl.admin import task_pb2  # noqa: PLC0415
+    from flyteidl.admin import task_pb2
 
     if not isinstance(request, task_pb2.TaskCreateRequest):
         return request
@@ -185,8 +185,8 @@ def _essential(request: Any) -> Any:  # noqa: ANN401 - flyteidl has no types
     return reduced
 
 
-def _exists(admin: Admin, identifier: Any) -> bool:  # noqa: ANN401 - flyteidl has no types
-    from flyteidl.admin import common_pb2  # noqa: PLC0415
+def _exists(admin: Admin, identifier: Any) -> bool:
+    from flyteidl.admin import common_pb2
 
     try:
         admin.call("GetLaunchPlan", common_pb2.ObjectGetRequest(id=identifier))
@@ -197,7 +197,7 @@ def _exists(admin: Admin, identifier: Any) -> bool:  # noqa: ANN401 - flyteidl h
     return True
 
 
-def _create(admin: Admin, workflow: str, request: Any) -> int:  # noqa: ANN401
+def _create(admin: Admin, workflow: str, request: Any) -> int:
     method = type(request).__name__.removesuffix("CreateRequest")
     try:
         admin.call(f"Create{method}", request)
@@ -210,7 +210,7 @@ def _create(admin: Admin, workflow: str, request: Any) -> int:  # noqa: ANN401
     return 1
 
 
-def _name(entity: Any) -> str:  # noqa: ANN401 - flytekit has no types
+def _name(entity: Any) -> str:
     return str(getattr(entity, "name", entity))
 
 

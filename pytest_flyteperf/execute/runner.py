@@ -214,7 +214,7 @@ class CaseRun:
         )
 
     def _submit(self, prepared: Prepared, name: str) -> None:
-        from flyteidl.admin import execution_pb2  # noqa: PLC0415
+        from flyteidl.admin import execution_pb2
 
         request = execution_pb2.ExecutionCreateRequest(
             project=self._deployment.project,
@@ -297,7 +297,7 @@ def run_case(  # noqa: PLR0913 - the door of the room
     )
 
 
-def _shown(inputs: Any) -> dict[str, object]:  # noqa: ANN401 - of any type
+def _shown(inputs: Any) -> dict[str, object]:
     """Inputs as JSON can show them."""
     shown: dict[str, object] = {}
     for name, value in inputs.items():

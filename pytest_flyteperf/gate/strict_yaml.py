@@ -18,7 +18,7 @@ class StrictYamlError(ValueError):
     """The text is no YAML that is accepted; the message says what and where."""
 
 
-def loads(text: str) -> Any:  # noqa: ANN401 (the caller converts it to a type)
+def loads(text: str) -> Any:
     """Read one document of plain mappings, lists, strings, integers, floats, booleans and nulls.
 
     Raises:
@@ -36,7 +36,7 @@ def loads(text: str) -> Any:  # noqa: ANN401 (the caller converts it to a type)
         raise StrictYamlError("nested too deeply") from None
 
 
-def dumps(value: Any) -> str:  # noqa: ANN401 (any value that `loads` returns)
+def dumps(value: Any) -> str:
     """Write a document that `loads` reads back: keys as they come, lists of scalars in a row."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=96, allow_unicode=True, indent=2)
 
@@ -52,7 +52,7 @@ class _Builder:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self._events = iter(yaml.parse(text, Loader=loader))
 
-    def document(self) -> Any:  # noqa: ANN401
+    def document(self) -> Any:
         next(self._events)
         event = next(self._events)
         if not isinstance(event, yaml.DocumentStartEvent):
@@ -63,7 +63,7 @@ class _Builder:
             raise StrictYamlError("more than one document")
         return value
 
-    def _value(self, event: yaml.Event, depth: int) -> Any:  # noqa: ANN401
+    def _value(self, event: yaml.Event, depth: int) -> Any:
         line = _line(event)
         if isinstance(event, yaml.AliasEvent):
             raise StrictYamlError(f"line {line}: aliases are not accepted")
@@ -126,12 +126,12 @@ class _Dumper(_BaseDumper):  # type: ignore[misc]  # libyaml's dumper where ther
         return True
 
 
-def _represent_list(dumper: Any, data: list[Any]) -> Any:  # noqa: ANN401 (PyYAML has no type)
+def _represent_list(dumper: Any, data: list[Any]) -> Any:
     flow = not any(isinstance(item, (list, dict)) for item in data)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
 
 
-def _represent_row(dumper: Any, data: Row) -> Any:  # noqa: ANN401 (PyYAML has no type)
+def _represent_row(dumper: Any, data: Row) -> Any:
     return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
 
 

@@ -21,8 +21,8 @@ def daemon() -> Iterator[Any]:
     Raises:
         ClusterError: it does not answer, must not be used, or refuses a request in the block.
     """
-    import docker  # noqa: PLC0415 # the local engine does without
-    from docker.errors import DockerException  # noqa: PLC0415
+    import docker  # the local engine does without
+    from docker.errors import DockerException
 
     where = os.environ.get("DOCKER_HOST", "its default socket")
     try:
@@ -41,7 +41,7 @@ def daemon() -> Iterator[Any]:
 
 def image_id(client: Any, image: str) -> str | None:  # noqa: ANN401 - docker has no types
     """Digest of an image that the daemon has; None if it has none."""
-    from docker.errors import ImageNotFound  # noqa: PLC0415
+    from docker.errors import ImageNotFound
 
     try:
         return str(client.images.get(image).id)

@@ -88,7 +88,7 @@ def up(
 
     def start(directory: Path, *, keep: bool) -> Cluster:
         # Imported only here: a session that finds its cluster running does not pay for it.
-        from pytest_flyteperf.provision import launch  # noqa: PLC0415
+        from pytest_flyteperf.provision import launch
 
         return launch.start(engine, project, directory, progress, keep=keep)
 

@@ -152,7 +152,7 @@ def lines(found: Differences, *, columns: int = 80, style: Style = PLAIN) -> Ite
 
 def markdown(found: Differences) -> str:
     """The same as Markdown."""
-    from pytest_flyteperf.report import github  # noqa: PLC0415 # only for this form
+    from pytest_flyteperf.report import github  # only for this form
 
     rows = [HEADINGS, ("---", "---", "--:", "--:", "---", "---"), *(r[:-1] for r in _rows(found))]
     cells = [rows[0], rows[1], *(tuple(map(github.plain, row)) for row in rows[2:])]

@@ -46,7 +46,7 @@ def lasting(start, end):
     return f"{(round(end * MS) - round(start * MS)) / SECOND:.9f}s"
 
 
-def node(  # noqa: PLR0913
+def node(
     name,
     created,
     started=None,
@@ -82,7 +82,7 @@ def node(  # noqa: PLR0913
     )
 
 
-def task(  # noqa: PLR0913
+def task(
     name,
     created,
     updated,
@@ -114,7 +114,7 @@ def task(  # noqa: PLR0913
     )
 
 
-def pod(  # noqa: PLR0913
+def pod(
     name,
     added,
     bound=None,
@@ -171,7 +171,7 @@ def pod(  # noqa: PLR0913
     ]
 
 
-def run(  # noqa: PLR0913
+def run(
     nodes,
     tasks=(),
     *,

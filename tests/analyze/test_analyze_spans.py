@@ -20,7 +20,7 @@ READ = "flytestdlib.storage.DefaultProtobufStore/ReadProtobuf"
 EVENT = "flyteidl.service.AdminService/CreateNodeEvent"
 
 
-def span(name, start, end, *, id, parent=0, trace=1, service="flytepropeller", **attributes):  # noqa: A002, PLR0913
+def span(name, start, end, *, id, parent=0, trace=1, service="flytepropeller", **attributes):  # noqa: A002
     return service, {
         "name": name,
         "start": start,

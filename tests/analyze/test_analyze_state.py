@@ -169,7 +169,7 @@ def test_sizes_that_are_all_the_same_have_no_slope():
 
 def test_a_slopes_interval_has_its_promised_coverage():
     """Skewed noise, five sizes of four repeats: at least 93 of 100 intervals hold the truth."""
-    source = random.Random(20261122)  # noqa: S311 (noise, not secrets)
+    source = random.Random(20261122)
     held = 0
     for _ in range(400):
         points = [
@@ -194,7 +194,7 @@ def test_a_knee_is_where_the_cost_changes():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_alone_has_no_knee(seed):
-    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    source = random.Random(seed)
     points = [(size, size + source.gauss(0, 2)) for size in (10, 20, 40, 80, 160) for _ in range(5)]
 
     assert knee(points) is None

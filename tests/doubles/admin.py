@@ -102,20 +102,20 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         if method in self.refuse:
             context.abort(*self.refuse[method])
 
-    def GetExecution(self, request, context):  # noqa: N802 - gRPC
+    def GetExecution(self, request, context):
         self._called("GetExecution", request, context)
         if request.id.name not in self.executions:
             context.abort(grpc.StatusCode.NOT_FOUND, f"no execution {request.id.name}")
         return self.executions[request.id.name]
 
-    def GetExecutionData(self, request, context):  # noqa: N802 - gRPC
+    def GetExecutionData(self, request, context):
         self._called("GetExecutionData", request, context)
         answer = execution_pb2.WorkflowExecutionGetDataResponse()
         if request.id.name in self.outputs:
             answer.full_outputs.CopyFrom(self.outputs[request.id.name])
         return answer
 
-    def ListNodeExecutions(self, request, context):  # noqa: N802 - gRPC
+    def ListNodeExecutions(self, request, context):
         self._called("ListNodeExecutions", request, context)
         rows = [
             node
@@ -125,7 +125,7 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         page, token = _page(rows, request)
         return node_execution_pb2.NodeExecutionList(node_executions=page, token=token)
 
-    def ListTaskExecutions(self, request, context):  # noqa: N802 - gRPC
+    def ListTaskExecutions(self, request, context):
         self._called("ListTaskExecutions", request, context)
         rows = [
             task
@@ -135,19 +135,19 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         page, token = _page(rows, request)
         return task_execution_pb2.TaskExecutionList(task_executions=page, token=token)
 
-    def GetExecutionMetrics(self, request, context):  # noqa: N802 - gRPC
+    def GetExecutionMetrics(self, request, context):
         self._called("GetExecutionMetrics", request, context)
         if self.metrics is None:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "method GetExecutionMetrics not served")
         return self.metrics
 
-    def CreateExecution(self, request, context):  # noqa: N802 - gRPC
+    def CreateExecution(self, request, context):
         self._called("CreateExecution", request, context)
         self.put(request.name, "UNDEFINED")
         self.on_create(request)
         return execution_pb2.ExecutionCreateResponse(id=self.executions[request.name].id)
 
-    def TerminateExecution(self, request, context):  # noqa: N802 - gRPC
+    def TerminateExecution(self, request, context):
         self._called("TerminateExecution", request, context)
         if request.id.name not in self.executions:
             context.abort(grpc.StatusCode.NOT_FOUND, f"no execution {request.id.name}")
@@ -155,19 +155,19 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         self.on_terminate(request.id.name)
         return execution_pb2.ExecutionTerminateResponse()
 
-    def GetLaunchPlan(self, request, context):  # noqa: N802 - gRPC
+    def GetLaunchPlan(self, request, context):
         self._called("GetLaunchPlan", request, context)
         if request.id.SerializeToString() not in self.registered:
             context.abort(grpc.StatusCode.NOT_FOUND, f"no launch plan {request.id.name}")
         return launch_plan_pb2.LaunchPlan(id=request.id)
 
-    def CreateTask(self, request, context):  # noqa: N802 - gRPC
+    def CreateTask(self, request, context):
         return self._create("CreateTask", request, context, task_pb2.TaskCreateResponse)
 
-    def CreateWorkflow(self, request, context):  # noqa: N802 - gRPC
+    def CreateWorkflow(self, request, context):
         return self._create("CreateWorkflow", request, context, workflow_pb2.WorkflowCreateResponse)
 
-    def CreateLaunchPlan(self, request, context):  # noqa: N802 - gRPC
+    def CreateLaunchPlan(self, request, context):
         return self._create(
             "CreateLaunchPlan", request, context, launch_plan_pb2.LaunchPlanCreateResponse
         )

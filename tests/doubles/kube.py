@@ -91,7 +91,7 @@ class FakeKube:
         self.events.append((path, line))
         self._changed.notify_all()
 
-    def _handler(kube):  # noqa: C901, N805 - the inner class needs `self`
+    def _handler(kube):  # noqa: C901 - one server, whole
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True

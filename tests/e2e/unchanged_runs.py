@@ -62,7 +62,7 @@ def runs(count: int, beside: int, folder: Path, arguments: Sequence[str]) -> Ite
         counted = verdicts(found[-1]) if found else Counter({"no results": 1})
         state = "busy" if loaded else "at rest"
         said = ", ".join(f"{n} {name}" for name, n in counted.most_common())
-        print(f"run {number + 1} of {count}, {state}: {said}", flush=True)  # noqa: T201
+        print(f"run {number + 1} of {count}, {state}: {said}", flush=True)
         yield counted
 
 
@@ -78,7 +78,7 @@ def main() -> int:
     for counted in runs(given.runs, given.busy, given.folder, given.pytest):
         total += counted
     share = 100 * total["pass"] / max(1, total.total())
-    print(f"{total['regressed']} regressed, {share:.1f} % of gated verdicts pass")  # noqa: T201
+    print(f"{total['regressed']} regressed, {share:.1f} % of gated verdicts pass")
     return 1 if total["regressed"] or total["no results"] else 0
 
 

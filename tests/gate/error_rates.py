@@ -117,7 +117,7 @@ def sequential(noise, plan, source, effect=1.0):
 
 def rates(noise, plan, rounds, seed, effect=1.0):
     """Share of each verdict."""
-    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    source = random.Random(seed)
     found = Counter(verdict(noise, plan, source, effect) for _ in range(rounds))
     return {name: found[name] / rounds for name in Verdict}
 
@@ -173,7 +173,7 @@ def estimators(rounds, seed):
     """Lines of a table: root mean square error of estimators of an absent change, in per cent."""
     yield "| case | repeats | Hodges-Lehmann | ratio of medians | ratio of means | geometric |"
     yield "|---|---|---|---|---|---|"
-    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    source = random.Random(seed)
     spiked = Noise("echo_chain with outliers", 0.53, 0.13, ticks=False)
     for noise in (*CASES, spiked):
         for count in (10, 30):
@@ -197,7 +197,7 @@ def estimators(rounds, seed):
 
 def portfolios(comparisons, plan, rounds, seed):
     """One line of a table: unchanged portfolios of so many comparisons with any alarm."""
-    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    source = random.Random(seed)
     alarms = sum(
         any(
             verdict(noise, plan, source) is Verdict.REGRESSED
@@ -233,18 +233,18 @@ ROUNDS, SEED = 1000, 20261122
 def main():
     """Print the tables."""
     for line in estimators(ROUNDS // 2, SEED):
-        print(line)  # noqa: T201
-    print()  # noqa: T201
-    print("| case | baseline | now | pass at rest | false alarms | finds |")  # noqa: T201
-    print("|---|---|---|---|---|---|")  # noqa: T201
+        print(line)
+    print()
+    print("| case | baseline | now | pass at rest | false alarms | finds |")
+    print("|---|---|---|---|---|---|")
     for noise in CASES:
         for plan in PLANS:
-            print(row(noise, plan, ROUNDS, SEED), flush=True)  # noqa: T201
-    print()  # noqa: T201
-    print("| times | sessions differ by | baseline | now | runs with an alarm |")  # noqa: T201
-    print("|---|---|---|---|---|")  # noqa: T201
+            print(row(noise, plan, ROUNDS, SEED), flush=True)
+    print()
+    print("| times | sessions differ by | baseline | now | runs with an alarm |")
+    print("|---|---|---|---|---|")
     for comparisons, plan, rounds in PORTFOLIOS:
-        print(portfolios(comparisons, plan, rounds, SEED), flush=True)  # noqa: T201
+        print(portfolios(comparisons, plan, rounds, SEED), flush=True)
 
 
 if __name__ == "__main__":

@@ -83,5 +83,5 @@ def repeats(findings=(), canaries=None, **metrics):
 
 def noisy(seed, count, middle=500 * MS, spread=0.05):
     """Times around `middle` with a coefficient of variation of `spread`, skewed to the right."""
-    source = random.Random(seed)  # noqa: S311 (noise, not secrets)
+    source = random.Random(seed)
     return [round(middle * source.lognormvariate(0, spread)) for _ in range(count)]

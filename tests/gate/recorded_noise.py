@@ -239,7 +239,7 @@ class Rates(NamedTuple):
 
 def rates(plan, requests, rounds, seed):
     """Shares of verdicts of the plan's metric, and the error of its estimate."""
-    source = random.Random(seed)  # noqa: S311 (a choice of sessions)
+    source = random.Random(seed)
     verdicts, square = Counter(), 0.0
     for _ in range(rounds):
         found = requests.draw(source)[plan.case]
@@ -282,7 +282,7 @@ def row(noise, plan, rounds, seed):
 
 def portfolio(requests, rounds, seed):
     """How many whole pull requests raise an alarm, and the share of gated verdicts that pass."""
-    source = random.Random(seed)  # noqa: S311 (a choice of sessions)
+    source = random.Random(seed)
     alarms, gated = 0, Counter()
     for _ in range(rounds):
         found = requests.draw(source)
@@ -327,14 +327,14 @@ def main(command, *arguments):
         return
     for path in [Path(one) for one in arguments] or sorted(NOISE.glob("*.json")):
         noise = load(path)
-        print(f"{path.stem}: {noise.machine}, Flyte {noise.flyte}, {len(noise.sessions)} sessions")  # noqa: T201
+        print(f"{path.stem}: {noise.machine}, Flyte {noise.flyte}, {len(noise.sessions)} sessions")
         for line in table(noise):
-            print(line, flush=True)  # noqa: T201
+            print(line, flush=True)
         if all("cpu_ns" in case.canaries for one in noise.sessions for case in one.cases.values()):
             continue
-        print("\nWith the time of the cases' own containers for the CPU canary:\n")  # noqa: T201
+        print("\nWith the time of the cases' own containers for the CPU canary:\n")
         for line in table(beside_containers(noise)):
-            print(line, flush=True)  # noqa: T201
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tests.gate.gate_examples import HERE, MS, RELEASE, repeats
 
 def blocks(seed, effect=1.0, count=6, size=8, deviation=0.01):
     """Blocks of repeats that share what their process drew."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     made = []
     for _ in range(count):
         factor = effect * source.lognormvariate(0, deviation)
@@ -117,7 +117,7 @@ def test_a_failed_head_fails():
 
 def at_a_wandering_pace(seed, effect=1.0):
     """Blocks on a machine whose pace each of them draws anew, and whose canary tells it."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     made = []
     for block in blocks(seed, effect):
         pace = source.lognormvariate(0, 0.1)

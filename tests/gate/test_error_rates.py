@@ -30,7 +30,7 @@ def test_an_unchanged_case_passes_and_raises_no_alarm(noise):
 
 
 def test_an_unchanged_portfolio_raises_no_alarm():
-    source = random.Random(2)  # noqa: S311
+    source = random.Random(2)
     alarms = sum(
         any(
             error_rates.verdict(noise, Plan(2, 10, 10), source) is Verdict.REGRESSED
@@ -51,7 +51,7 @@ def test_an_unchanged_portfolio_raises_no_alarm():
     ],
 )
 def test_the_simulation_sees_a_gate_that_spends_too_much(sentence, broken):
-    source = random.Random(2)  # noqa: S311
+    source = random.Random(2)
     policy = structs.replace(error_rates.AT_PACE, floors={"handle_ns": 0}, **broken)
     alarms = sum(
         any(
@@ -67,7 +67,7 @@ def test_the_simulation_sees_a_gate_that_spends_too_much(sentence, broken):
 
 
 def test_the_simulation_sees_looks_that_each_spend_the_whole_chance(monkeypatch):
-    source = random.Random(6)  # noqa: S311
+    source = random.Random(6)
     monkeypatch.setattr(gate.policy, "_spent", lambda _chance, _share: 0.2)
 
     runs = [
@@ -109,7 +109,7 @@ def test_half_the_resolution_is_not_called_a_regression():
 
 
 def test_looking_early_costs_no_alarms_and_saves_repeats():
-    source = random.Random(6)  # noqa: S311
+    source = random.Random(6)
     runs = [
         error_rates.sequential(BY_NAME["echo_chain"], Plan(4, 40, 40), source)
         for _ in range(ROUNDS)
@@ -121,7 +121,7 @@ def test_looking_early_costs_no_alarms_and_saves_repeats():
 
 
 def test_a_large_regression_is_found_before_the_budget_is_spent():
-    source = random.Random(7)  # noqa: S311
+    source = random.Random(7)
     runs = [
         error_rates.sequential(BY_NAME["echo_chain"], Plan(4, 40, 40), source, effect=1.6)
         for _ in range(100)

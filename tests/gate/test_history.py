@@ -11,7 +11,7 @@ from pytest_flyteperf.gate.history import levels
 
 def series(seed, *factors, deviation=0.02, spread=0.08, count=10):
     """Runs of ten repeats, one for each factor."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     made = []
     for factor in factors:
         middle = 5e8 * factor * source.lognormvariate(0, deviation)

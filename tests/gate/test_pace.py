@@ -43,7 +43,7 @@ def judged(source, *, canaries=True, sessions=4, **head):
 
 
 def test_a_slow_hour_of_the_machine_is_no_regression_and_is_told():
-    source = random.Random(1)  # noqa: S311
+    source = random.Random(1)
     before = [session(source, speed=0) for _ in range(4)]
     now = session(source, speed=0)
     slowed = {name: [round(1.3 * v) for v in values] for name, values in now.items()}
@@ -58,14 +58,14 @@ def test_a_slow_hour_of_the_machine_is_no_regression_and_is_told():
 
 
 def test_a_slower_flyte_on_a_machine_as_fast_regresses():
-    source = random.Random(2)  # noqa: S311
+    source = random.Random(2)
     found = [judged(source, effect=1.2).verdict for _ in range(40)]
 
     assert found.count(Verdict.REGRESSED) >= 38
 
 
 def test_paces_that_differ_by_a_tenth_hide_and_feign_nothing():
-    source = random.Random(3)  # noqa: S311
+    source = random.Random(3)
     told = [judged(source) for _ in range(100)]
     blind = [judged(source, canaries=False) for _ in range(100)]
 
@@ -76,7 +76,7 @@ def test_paces_that_differ_by_a_tenth_hide_and_feign_nothing():
 
 
 def test_time_that_waits_for_timers_does_not_follow_the_pace():
-    source = random.Random(4)  # noqa: S311
+    source = random.Random(4)
     made = [session(source, speed=0.0, follows=0) for _ in range(3)]
     waiting = [[round(0.98 * v) for v in one["handle_ns"]] for one in made]
     columns = [
@@ -118,7 +118,7 @@ def test_slopes_within_sessions_are_those_of_least_squares():
 
 
 def test_a_canary_that_explains_nothing_within_sessions_has_no_slope():
-    source = random.Random(6)  # noqa: S311
+    source = random.Random(6)
     rows = [tuple((source.gauss(0, 1),) for _ in range(20)) for _ in range(3)]
     values = [source.gauss(0, 0.1) for _ in range(60)]
 

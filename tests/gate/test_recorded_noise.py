@@ -17,7 +17,7 @@ CHAIN = {"chain": 20}
 
 def noise(count, *, pace, seed, within=0.06, told=True):
     """Sessions that differ by the machine's pace, and by two per cent beside it."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     sessions = []
     for number in range(count):
         logarithm = source.gauss(0, pace)
@@ -166,7 +166,7 @@ def test_a_fifth_more_duration_of_ten_tasks_is_found_within_five_minutes():
 
 def test_the_verdict_of_a_doubled_time_is_regressed():
     made = noise(6, pace=0.05, seed=4)
-    source = random.Random(1)  # noqa: S311
+    source = random.Random(1)
 
     found = [Requests(made, CHAIN, effect=2.0).draw(source)["chain"].verdict for _ in range(20)]
 

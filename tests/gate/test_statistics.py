@@ -98,7 +98,7 @@ def test_a_median_is_that_of_the_standard_library(values):
 
 
 def test_the_interval_covers_what_it_promises():
-    source = random.Random(1)  # noqa: S311
+    source = random.Random(1)
     covered = 0
     for _ in range(2000):
         before = [source.lognormvariate(0, 0.36) for _ in range(9)]
@@ -111,7 +111,7 @@ def test_the_interval_covers_what_it_promises():
 
 
 def test_clusters_a_second_apart_are_covered_too():
-    source = random.Random(2)  # noqa: S311
+    source = random.Random(2)
 
     def tick():
         return source.choices((3.4, 4.4, 5.3), (1, 2, 1))[0] + source.gauss(0, 0.05)
@@ -125,14 +125,14 @@ def test_clusters_a_second_apart_are_covered_too():
 
 
 def test_scale_is_near_the_deviation_of_normal_values():
-    source = random.Random(3)  # noqa: S311
+    source = random.Random(3)
     scales = [statistics.scale([source.gauss(0, 5) for _ in range(20)]) for _ in range(300)]
 
     assert 4.5 < standard.median(scales) < 5.5
 
 
 def test_one_far_value_hardly_changes_the_scale():
-    source = random.Random(4)  # noqa: S311
+    source = random.Random(4)
     values = [source.gauss(0, 5) for _ in range(30)]
 
     assert statistics.scale([*values, 10_000]) < 1.3 * statistics.scale(values)
@@ -147,7 +147,7 @@ def test_one_session_has_the_assumed_deviation():
 
 
 def test_many_sessions_tell_their_own_deviation():
-    source = random.Random(5)  # noqa: S311
+    source = random.Random(5)
     sessions = []
     for _ in range(60):
         middle = source.gauss(0, 0.08)
@@ -163,7 +163,7 @@ def test_equal_sessions_do_not_lower_the_assumed_deviation():
 
 
 def test_one_far_value_is_no_difference_between_sessions():
-    source = random.Random(7)  # noqa: S311
+    source = random.Random(7)
     sessions = [[source.gauss(0, 0.01) for _ in range(20)] for _ in range(4)]
     sessions[0][3] = 3.0
 

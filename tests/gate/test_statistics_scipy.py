@@ -20,7 +20,7 @@ SIZES = [(3, 4), (5, 5), (8, 6), (12, 9), (20, 5)]
 def test_the_null_distribution_is_that_of_the_exact_test(first, second):
     counts = statistics._arrangements(first, second)
     shares = [n / math.comb(first + second, first) for n in itertools.accumulate(counts)]
-    source = random.Random(first)  # noqa: S311
+    source = random.Random(first)
     for _ in range(20):
         ranks = source.sample(range(first + second), first + second)
         before, now = ranks[:first], ranks[first:]
@@ -32,7 +32,7 @@ def test_the_null_distribution_is_that_of_the_exact_test(first, second):
 @pytest.mark.parametrize(("first", "second"), SIZES)
 @pytest.mark.parametrize("tail", [0.05, 0.01])
 def test_an_interval_excludes_no_change_exactly_where_the_test_rejects_it(first, second, tail):
-    source = random.Random(second)  # noqa: S311
+    source = random.Random(second)
     for shift in (0, 0.5, 1, 2):
         before = [source.gauss(0, 1) for _ in range(first)]
         now = [source.gauss(shift, 1) for _ in range(second)]
@@ -51,7 +51,7 @@ def test_normal_deviates_are_those_of_scipy():
 
 
 def test_the_variance_between_groups_is_that_of_its_f_statistic():
-    source = random.Random(5)  # noqa: S311
+    source = random.Random(5)
     groups = [[source.gauss(middle, 1) for _ in range(8)] for middle in (0, 1, 3, 2)]
     within = sum(stats.tvar(group) for group in groups) / len(groups)
     f = stats.f_oneway(*groups).statistic
@@ -60,7 +60,7 @@ def test_the_variance_between_groups_is_that_of_its_f_statistic():
 
 
 def test_a_slope_is_that_of_linear_regression():
-    source = random.Random(6)  # noqa: S311
+    source = random.Random(6)
     x = [source.gauss(0, 1) for _ in range(30)]
     y = [0.7 * v + source.gauss(0, 0.2) for v in x]
     rows = tuple((v,) for v in x)

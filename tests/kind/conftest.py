@@ -14,7 +14,7 @@ def rig():
     reason = machine.why_not()
     if reason is not None:
         pytest.skip(f"kind: {reason}")
-    from tests.kind.rig import rig  # noqa: PLC0415 # needs the machine that was just looked at
+    from tests.kind.rig import rig  # needs the machine that was just looked at
 
     with rig.up() as environment:
         yield environment

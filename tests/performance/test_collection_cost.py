@@ -88,7 +88,7 @@ def report(benchmark, durations):
             "least_ms": min(found) / 1e6,
             "most_ms": max(found) / 1e6,
         }
-    draw = random.Random(1)  # noqa: S311 - resampling
+    draw = random.Random(1)
     differences = sorted(
         statistics.median(draw.choices(observed, k=len(observed)))
         - statistics.median(draw.choices(plain, k=len(plain)))

@@ -24,7 +24,7 @@ def samples(source):
 
 
 def test_a_portfolio_is_judged_within_a_second(benchmark):
-    source = random.Random(1)  # noqa: S311
+    source = random.Random(1)
     portfolio = [
         (
             structs.replace(accepted([samples(source)]), case=f"case{i}"),

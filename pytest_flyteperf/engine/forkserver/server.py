@@ -165,7 +165,7 @@ class Server:
         try:
             request = protocol.decode_request(line)
         except msgspec.DecodeError as error:
-            print(f"fork server: request not understood: {error}", file=sys.stderr)  # noqa: T201
+            print(f"fork server: request not understood: {error}", file=sys.stderr)  # noqa: T201 - its log
             return
         match request:
             case protocol.Start():

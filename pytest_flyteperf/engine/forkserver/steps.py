@@ -33,7 +33,7 @@ class Watch:
         def note(timer: Any, *error: object) -> None:  # noqa: ANN401 - flytekit has no types
             if len(ended) < MOST:
                 start_ns = round(timer.start_time.timestamp() * 1e6) * 1000
-                ended.append(protocol.Step(timer._name, start_ns, time.time_ns()))  # noqa: SLF001
+                ended.append(protocol.Step(timer._name, start_ns, time.time_ns()))  # noqa: SLF001 - it tells no other way
             leave(timer, *error)
 
         timeit.__exit__ = note

@@ -68,7 +68,7 @@ def run(request: Start, server_pid: int, report: int, path: tuple[str, ...]) -> 
         entry = _prepare(request, server_pid, report)
         if entry is None:
             _execute(request)
-        from pytest_flyteperf.engine.forkserver import steps  # noqa: PLC0415 - imports flytekit
+        from pytest_flyteperf.engine.forkserver import steps  # imports flytekit
 
         watch = steps.Watch(_report_start())
         code = _call(entry, request, path)
@@ -171,7 +171,7 @@ def _entry_point(name: str, request: Start, path: tuple[str, ...]) -> Callable[[
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
-    from pytest_flyteperf.engine.forkserver import fresh  # noqa: PLC0415 - after the fork
+    from pytest_flyteperf.engine.forkserver import fresh  # after the fork
 
     fresh.configure()
     command: Callable[[], object] = getattr(
