@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from pytest_flyteperf import __version__, acceptance
+from pytest_flyteperf import __version__, acceptance, again
+from pytest_flyteperf.again import shown
 from pytest_flyteperf.analyze import scaling
 from pytest_flyteperf.errors import RecordingError
 from pytest_flyteperf.gate import (
@@ -47,34 +47,18 @@ _PARAMETER = re.compile(r"(?P<test>.+)\[(?P<size>[0-9]+)\]")
 
 def failure(result: CaseResult, baseline: Baseline | None, settings: Settings) -> str:
     """Text of a case whose verdict fails its test."""
-    again, accept = commands(result, settings)
+    rerun = again.measure(result, settings)
     if result.base is not None:
-        return "\n".join((*comparison.case(_compared(result)), "", f"  again  {again}"))
+        return "\n".join((*comparison.case(_compared(result)), "", f"  again  {rerun}"))
     if result.verdict is None:
         return f"{result.case}: has no verdict"
     return terminal.failure(
         result.verdict,
         subject=result.subject,
         cause=causes.lines(result.verdict, explain(result.verdict, baseline, result.samples)),
-        rerun=again,
-        accept=accept,
+        rerun=rerun,
+        accept=again.accept(result, settings),
     )
-
-
-def commands(result: CaseResult, settings: Settings) -> tuple[str, str | None]:
-    """Commands that measure a case again, and that make this result its baseline."""
-    size = "" if result.size is Size.DEFAULT else f" --flyteperf-{result.size.value}"
-    if result.base is not None:
-        sides = {"base": result.base.subject.flyte, "head": result.subject.flyte}
-        sides |= {
-            f"{side}-config": str(path)
-            for side, path in (("base", settings.base_config), ("head", settings.config))
-            if path is not None
-        }
-        given = "".join(f" --{side} {shlex.quote(value)}" for side, value in sides.items())
-        return f'flyteperf ab{given} "{result.nodeid}"{size.replace("flyteperf-", "")}', None
-    again = f'pytest "{result.nodeid}" --flyteperf-baseline{size}'
-    return again, f"{again} --flyteperf-update all"
 
 
 def summary(
@@ -95,7 +79,7 @@ def summary(
         return
     verdicts = [r.verdict for r in results if r.verdict is not None]
     first = results[0]
-    baselines = _shown(settings.baseline_dir, settings) if settings.baseline else None
+    baselines = shown(settings.baseline_dir, settings) if settings.baseline else None
     yield from terminal.header(first.environment, first.subject, baselines=baselines)
     yield ""
     yield from terminal.table(verdicts, gating=settings.baseline, columns=columns, style=style)
@@ -187,23 +171,23 @@ def write(
     first = results[0]
     document = _document(results, recorded, settings)
     json_path, _ = documents.write(folder, "results", document)
-    yield f"results: {_shown(json_path, settings)} and .yaml"
+    yield f"results: {shown(json_path, settings)} and .yaml"
     bases = [result.base for result in results if result.base is not None]
     if bases:
         base = _document(bases, recorded, settings)
         documents.write(folder / "base", "results", base)
         path, _ = documents.write(folder, "delta", delta(base, document))
-        yield f"difference: {_shown(path, settings)} and .yaml; base/results.json is the other side"
+        yield f"difference: {shown(path, settings)} and .yaml; base/results.json is the other side"
     runs.append(settings.out, _run(document, results, folder.name, settings))
     if settings.benchmark_json is not None:
         atomic.write_text(settings.benchmark_json, pytest_benchmark.to_json(document))
-        yield f"pytest-benchmark: {_shown(settings.benchmark_json, settings)}"
+        yield f"pytest-benchmark: {shown(settings.benchmark_json, settings)}"
     _summarize_step(document, environ)
     join = settings.update is Update.JOIN
     fresh = _new_baselines(results, settings, store)
     written = [store.put(baseline, join=join) for baseline in fresh]
     if settings.update is not Update.NONE:
-        where = _shown(settings.baseline_dir / key(first.environment), settings)
+        where = shown(settings.baseline_dir / key(first.environment), settings)
         yield f"baselines: {len(written)} written to {where}"
 
 
@@ -213,7 +197,7 @@ def _document(results: Sequence[CaseResult], recorded: str, settings: Settings) 
         (r.case, r.size): msgspec.structs.replace(
             documents.case(r.size, r.samples, r.verdict),
             cause=cause(r, store),
-            again=commands(r, settings)[0],
+            again=again.measure(r, settings),
         )
         for r in results
         if r.repeats or r.verdict is not None
@@ -244,7 +228,7 @@ def unused(
     ran |= {(result.case, result.size): result.digest for result in results}
     for one in store.unused(first.environment, ran):
         if one.size is first.size:
-            file = _shown(Path(one.file), settings)
+            file = shown(Path(one.file), settings)
             yield f"unused baseline: {msgspec.structs.replace(one, file=file)}"
 
 
@@ -296,11 +280,3 @@ def _new_baselines(
 def _has_own(result: CaseResult, store: BaselineStore) -> bool:
     found = store.find(result.case, result.size, result.environment)
     return found is not None and key(found.environment) == key(result.environment)
-
-
-def _shown(path: Path, settings: Settings) -> str:
-    """A path as the user would type it."""
-    try:
-        return str(path.relative_to(settings.root))
-    except ValueError:
-        return str(path)

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_flyteperf import __version__
+from pytest_flyteperf import __version__, again
 from pytest_flyteperf.analyze.lanes import Lanes, read_lanes
 from pytest_flyteperf.errors import RecordingError, UsageError
 from pytest_flyteperf.gate import BaselineStore, atomic
 from pytest_flyteperf.gate.statistics import median
-from pytest_flyteperf.outcome import cause, commands, held_against
+from pytest_flyteperf.outcome import cause, held_against
 from pytest_flyteperf.report import traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
 from pytest_flyteperf.result import CaseResult, failed, is_valid, load, settled
@@ -90,7 +90,6 @@ def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent
     verdict = settled(result).verdict or failed(result, "no verdict")
     store = BaselineStore(settings.baseline_dir)
     baseline = held_against(result, store)
-    rerun, accept = commands(result, settings)
     return CaseContent(
         verdict=verdict,
         subject=result.subject,
@@ -101,8 +100,8 @@ def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent
         cause=cause(result, store),
         lanes=_lanes(result),
         gating=baseline is not None or verdict.baseline is not None,
-        rerun=rerun,
-        accept=accept,
+        rerun=again.measure(result, settings),
+        accept=again.accept(result, settings),
     )
 
 
