@@ -59,6 +59,7 @@ class TestFiles:
     def test_what_others_wrote_is_pinned_by_hash(self, path):
         used = re.findall(r"uses: (\S+)(.*)", path.read_text())
 
+        assert len(used) == path.read_text().count("uses:")
         for action, comment in used:
             assert action.startswith("$/") or re.fullmatch(r"\S+@[0-9a-f]{40}", action), action
             assert action.startswith("$/") or re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
