@@ -10,16 +10,15 @@ flags. Go's own caches stay where Go keeps them.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pytest_flyteperf.engine import store
+from pytest_flyteperf.engine.compiling import Recipe, compile_all
 from pytest_flyteperf.engine.flyte import (
     Binary,
     Checkout,
@@ -29,15 +28,15 @@ from pytest_flyteperf.engine.flyte import (
     resolve,
     sources_digest,
 )
-from pytest_flyteperf.engine.golang import Go, find_go, go_directive, run_go, version_tuple
+from pytest_flyteperf.engine.golang import Go, find_go, go_directive, version_tuple
 from pytest_flyteperf.engine.supplied import Supplied, file_digest, find_supplied
 from pytest_flyteperf.errors import BuildError
 from pytest_flyteperf.model import Frozen
 from pytest_flyteperf.paths import cache_dir
-from pytest_flyteperf.progress import Beat, Progress, elapsed, silent
+from pytest_flyteperf.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MODULES = Path(__file__).parent / "go"
 """Our Go modules, as files of this package."""
@@ -57,6 +56,8 @@ AGAIN_FREE_BYTES = 1 << 30
 """For a further one: two programs of 100 MB, and the few packages that differ."""
 _SUPPLIABLE = ("kube-apiserver", "etcd")
 _DIGITS = 16
+_VARIANT = "source"
+"""Folder of a changed copy of our module."""
 _FLYTEPROPELLER = "github.com/flyteorg/flyte/flytepropeller"
 
 
@@ -100,25 +101,28 @@ def ensure_engine(
     which = resolve(flyte, pinned)
     least = (go_directive(MODULES / name / "go.mod") for name in ("tools", "flyte"))
     go = find_go(max(least, key=version_tuple))
-    tools = _ensure_tools(root, go, progress)
+    tools = _tools(go, progress)
+    jobs = [tools.job]
     if isinstance(which, Binary):
-        digest = file_digest(Path(which.path))[:_DIGITS]
-        ours: dict[str, str] = {}
+        flyte_digest = file_digest(Path(which.path))[:_DIGITS]
     else:
-        folder = _ensure_flyte(root, go, which, pinned, progress)
-        digest = folder.name.removeprefix("flyte-")
-        ours = {name: str(folder / name) for name in OURS}
+        jobs.append(_flyte(go, which, pinned))
+        flyte_digest = jobs[-1].digest
+    folders = _ensure(root, go, jobs, progress)
+    programs = {name: program.path for name, program in tools.supplied.items()} | {
+        name: str(folders[job.folder] / name) for job in jobs for name in job.programs
+    }
     return Engine(
-        etcd=tools.programs["etcd"],
-        kube_apiserver=tools.programs["kube-apiserver"],
-        s3_gateway=tools.programs["versitygw"],
-        propeller=ours.get("flyteperf-propeller"),
-        admin=ours.get("flyteperf-admin"),
+        etcd=programs["etcd"],
+        kube_apiserver=programs["kube-apiserver"],
+        s3_gateway=programs["versitygw"],
+        propeller=programs.get("flyteperf-propeller"),
+        admin=programs.get("flyteperf-admin"),
         full_flyte=which.path if isinstance(which, Binary) else None,
         flyte=flyte or pinned,
-        tools_digest=tools.digest,
-        flyte_digest=digest,
-        digest=_digest(tools.digest, digest),
+        tools_digest=tools.job.digest,
+        flyte_digest=flyte_digest,
+        digest=_digest(tools.job.digest, flyte_digest),
         versions=tools.versions | {"flyte": flyte or pinned, "go": go.version},
     )
 
@@ -137,24 +141,34 @@ def clean_engines(progress: Progress = silent, *, root: Path | None = None) -> i
     return store.clean(root or cache_dir() / "engine", progress)
 
 
-class _Tools(Frozen, frozen=True):
-    programs: dict[str, str]
-    versions: dict[str, str]
+class _Job(Frozen, frozen=True):
+    """One module's programs, and what `go build` is asked for."""
+
+    kind: str
+    """`tools` or `flyte`."""
     digest: str
-
-
-class _Recipe(Frozen, frozen=True):
-    """What `go build` is asked for."""
-
+    """Of all that goes into them."""
     module: Path
     programs: dict[str, str]
     """Program to its Go package."""
     flags: tuple[str, ...]
-    mod: str = "readonly"
-    """`mod` where go.mod was changed and Go may complete it."""
+    variant: Release | Checkout | None = None
+    """The Flyte to build in place of the one that the module pins."""
+
+    @property
+    def folder(self) -> str:
+        """Name in the cache."""
+        return f"{self.kind}-{self.digest}"
 
 
-def _ensure_tools(root: Path, go: Go, progress: Progress) -> _Tools:
+class _Tools(Frozen, frozen=True):
+    job: _Job
+    supplied: dict[str, Supplied]
+    """Programs that need not be built."""
+    versions: dict[str, str]
+
+
+def _tools(go: Go, progress: Progress) -> _Tools:
     module = MODULES / "tools"
     required = _required(module / "go.mod")
     pinned = {name: required[source] for name, (_, source) in TOOLS.items()}
@@ -174,104 +188,55 @@ def _ensure_tools(root: Path, go: Go, progress: Progress) -> _Tools:
         sorted(built),
         {name: program.digest for name, program in supplied.items()},
     )
-
-    def make(folder: Path) -> None:
-        _check_room(root, go, TOOLS_FREE_BYTES)
-        _build(go, _Recipe(module=module, programs=built, flags=flags), folder, progress)
-
-    folder = store.obtain(root, f"tools-{digest}", built, make, progress)
     return _Tools(
-        programs={name: _path(name, folder, supplied) for name in TOOLS},
+        job=_Job(kind="tools", digest=digest, module=module, programs=built, flags=flags),
+        supplied=supplied,
         versions={n: supplied[n].version if n in supplied else pinned[n] for n in TOOLS},
-        digest=digest,
     )
 
 
-def _ensure_flyte(
-    root: Path, go: Go, which: Release | Checkout, pinned: str, progress: Progress
-) -> Path:
+def _flyte(go: Go, which: Release | Checkout, pinned: str) -> _Job:
     module = MODULES / "flyte"
     flags = _flags({})
     sources = hashlib.sha256()
     hash_sources(sources, module, module)
     told = sources_digest(which) if isinstance(which, Checkout) else which.version
-    digest = _digest(sources.hexdigest(), told, go.shaping, flags)
-
-    def make(folder: Path) -> None:
-        first = not any(root.glob("flyte-*"))
-        _check_room(root, go, FLYTE_FREE_BYTES if first else AGAIN_FREE_BYTES)
-        recipe = _Recipe(module=module, programs=OURS, flags=flags)
-        if which == Release(version=pinned):
-            _build(go, recipe, folder, progress)
-            return
-        variant = folder / "source"
-        prepare(go, module, which, variant, _log(root))
-        changed = msgspec.structs.replace(recipe, module=variant, mod="mod")
-        _build(go, changed, folder, progress)
-        shutil.rmtree(variant)
-
-    return store.obtain(root, f"flyte-{digest}", OURS, make, progress)
+    return _Job(
+        kind="flyte",
+        digest=_digest(sources.hexdigest(), told, go.shaping, flags),
+        module=module,
+        programs=OURS,
+        flags=flags,
+        variant=None if which == Release(version=pinned) else which,
+    )
 
 
-def _build(go: Go, recipe: _Recipe, folder: Path, progress: Progress) -> None:
-    """Build a recipe's programs into `folder`, telling what is compiled."""
-    started = time.monotonic()
-    log = _log(folder.parent)
-    work = folder / "work"
-    work.mkdir()
-    # Go's own work folder lies where the programs will: of a killed build, both go together.
-    environment = {} if os.environ.get("GOTMPDIR") else {"GOTMPDIR": str(work)}
-    packages = list(dict.fromkeys(recipe.programs.values()))
-    options = (f"-mod={recipe.mod}", *recipe.flags)
+def _ensure(root: Path, go: Go, jobs: Sequence[_Job], progress: Progress) -> dict[str, Path]:
+    """The folders of the jobs' programs, by name; what is not there is built, all at once."""
 
-    def run(verb: str, *arguments: str, counted: _Count) -> str:
-        return run_go(
-            go,
-            verb,
-            *options,
-            *arguments,
-            *packages,
-            cwd=recipe.module,
-            log=log,
-            environment=environment,
-            on_line=counted,
-        )
+    def make(temporary: Mapping[str, Path]) -> None:
+        missing = [job for job in jobs if job.folder in temporary]
+        _check_room(root, go, sum(_room(root, job) for job in missing))
+        recipes = [
+            _recipe(go, job, temporary[job.folder], root / f"build-{job.kind}.log")
+            for job in missing
+        ]
+        compile_all(go, recipes, progress)
+        for folder in temporary.values():
+            shutil.rmtree(folder / _VARIANT, ignore_errors=True)
 
-    fetching = Beat(progress, "engine: fetching Go modules")
-    fetched = _Count(fetching, "go: downloading ", "{count:,} fetched, last {last}")
-    most = len(run("list", "-deps", counted=fetched).splitlines())
-
-    names = ", ".join(recipe.programs)
-    building = Beat(progress, f"engine: building {names}")
-    compiled = _Count(building, "", f"{{count:,}} of at most {most:,} packages, last {{last}}")
-    run("build", "-v", "-o", f"{folder}{os.sep}", counted=compiled)
-
-    for name, package in recipe.programs.items():
-        output = folder / _output(package)
-        if output.exists():
-            output.rename(folder / name)
-    shutil.rmtree(work, ignore_errors=True)
-    log.unlink(missing_ok=True)
-    progress(f"engine: built {names} in {elapsed(time.monotonic() - started)}")
+    return store.obtain(root, {job.folder: job.programs for job in jobs}, make, progress)
 
 
-class _Count:
-    """Counts the lines of Go's that begin with `prefix`, and tells them on the beat."""
-
-    def __init__(self, beat: Beat, prefix: str, told: str) -> None:
-        self._beat = beat
-        self._prefix = prefix
-        self._told = told
-        self._count = 0
-        self._last = ""
-
-    def __call__(self, line: str | None) -> None:
-        if line is not None and line.startswith(self._prefix):
-            self._count += 1
-            self._last = line.removeprefix(self._prefix)
-        self._beat.tick(
-            self._told.format(count=self._count, last=self._last) if self._count else ""
-        )
+def _recipe(go: Go, job: _Job, folder: Path, log: Path) -> Recipe:
+    recipe = Recipe(
+        module=job.module, programs=job.programs, flags=job.flags, folder=folder, log=log
+    )
+    if job.variant is None:
+        return recipe
+    variant = folder / _VARIANT
+    prepare(go, job.module, job.variant, variant, log)
+    return msgspec.structs.replace(recipe, module=variant, mod="mod")
 
 
 def _flags(variables: Mapping[str, str]) -> tuple[str, ...]:
@@ -291,19 +256,11 @@ def _pinned() -> str:
     return _required(MODULES / "flyte" / "go.mod")[_FLYTEPROPELLER]
 
 
-def _output(package: str) -> str:
-    """The name `go build` gives to a package's program: its last element but a major version."""
-    parts = package.split("/")
-    return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
-
-
-def _path(name: str, folder: Path, supplied: Mapping[str, Supplied]) -> str:
-    return supplied[name].path if name in supplied else str(folder / name)
-
-
-def _log(root: Path) -> Path:
-    """What Go said in the last build, if that failed."""
-    return root / "build.log"
+def _room(root: Path, job: _Job) -> int:
+    """Free bytes that building a job asks for."""
+    if job.kind == "tools":
+        return TOOLS_FREE_BYTES
+    return AGAIN_FREE_BYTES if any(root.glob("flyte-*")) else FLYTE_FREE_BYTES
 
 
 def _check_room(root: Path, go: Go, needed: int) -> None:

@@ -16,7 +16,7 @@ from pytest_flyteperf.errors import BuildError
 from pytest_flyteperf.progress import Beat, Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _UNFINISHED = ".building-"
 _LOCK = "build.lock"
@@ -27,36 +27,40 @@ KEPT_FLYTES = 8
 
 def obtain(
     root: Path,
-    name: str,
-    programs: Iterable[str],
-    make: Callable[[Path], None],
+    wanted: Mapping[str, Iterable[str]],
+    make: Callable[[Mapping[str, Path]], None],
     progress: Progress,
-) -> Path:
-    """Return folder `name` of the cache, with these programs in it.
+) -> dict[str, Path]:
+    """Return folders of the cache by name, with the programs in them that are wanted of each.
 
-    If it is not there, `make` fills a temporary folder, which then takes the name. Other builders
-    on this machine wait meanwhile, and find it done.
+    For those that are not there, `make` fills temporary folders, which then take their names. Other
+    builders on this machine wait meanwhile, and find it done.
 
     Raises:
         BuildError: the cache cannot be written, or `make` left out a program.
     """
-    wanted = tuple(programs)
-    folder = root / name
-    if _is_whole(folder, wanted):
+    programs = {name: tuple(those) for name, those in wanted.items()}
+    folders = {name: root / name for name in programs}
+
+    def missing() -> list[str]:
+        return [name for name in programs if not _is_whole(folders[name], programs[name])]
+
+    if missing():
+        with _alone(root, progress):
+            _remove_unfinished(root)
+            temporary = {name: _temporary(root) for name in missing()}
+            try:
+                if temporary:
+                    make(temporary)
+                for name, folder in temporary.items():
+                    _settle(folder, folders[name], programs[name])
+            finally:
+                for folder in temporary.values():
+                    shutil.rmtree(folder, ignore_errors=True)
+            _prune(root, keep=folders.values())
+    for folder in folders.values():
         os.utime(folder)
-        return folder
-    with _alone(root, progress):
-        if _is_whole(folder, wanted):
-            return folder
-        _remove_unfinished(root)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=root))
-        try:
-            make(temporary)
-            _settle(temporary, folder, wanted)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        _prune(root, keep=folder)
-    return folder
+    return folders
 
 
 def clean(root: Path, progress: Progress = silent) -> int:
@@ -111,6 +115,10 @@ def _remove_unfinished(root: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _temporary(root: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=root))
+
+
 def _settle(temporary: Path, folder: Path, programs: tuple[str, ...]) -> None:
     missing = [name for name in programs if not os.access(temporary / name, os.X_OK)]
     if missing:
@@ -126,9 +134,9 @@ def _settle(temporary: Path, folder: Path, programs: tuple[str, ...]) -> None:
         raise BuildError(f"{folder}: {error.strerror}; check the cache's disk") from error
 
 
-def _prune(root: Path, keep: Path) -> None:
+def _prune(root: Path, keep: Collection[Path]) -> None:
     """Keep the builds of Flyte used last; a source checkout under edit makes many."""
-    unused = [folder for folder in _unused(root, ("flyte-*",)) if folder != keep]
+    unused = [folder for folder in _unused(root, ("flyte-*",)) if folder not in keep]
     newest_first = sorted(unused, key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in newest_first[KEPT_FLYTES - 1 :]:
         _remove(folder)

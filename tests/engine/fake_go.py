@@ -39,10 +39,12 @@ elif verb == "build":
             break
     if plan["hang"]:
         def interrupted(*_):
-            (home / "interrupted").write_text("")
+            with (home / "interrupted").open("a") as note:
+                print(os.getpid(), file=note)
             sys.exit(1)
         signal.signal(signal.SIGINT, interrupted)
-        (home / "hanging").write_text(str(os.getpid()))
+        with (home / "hanging").open("a") as hanging:
+            print(os.getpid(), file=hanging)
         while True:
             time.sleep(60)
     sys.exit(plan["exit"])
@@ -92,11 +94,15 @@ class FakeGo:
         return [call for call in map(json.loads, lines) if call[0] == verb]
 
     @property
-    def hanging(self) -> int | None:
-        """Process id of a build that hangs."""
-        path = self.folder / "hanging"
-        return int(path.read_text()) if path.exists() and path.read_text() else None
+    def hanging(self) -> list[int]:
+        """Process ids of builds that hang, or did."""
+        return self._noted("hanging")
 
     @property
-    def was_interrupted(self) -> bool:
-        return (self.folder / "interrupted").exists()
+    def interrupted(self) -> list[int]:
+        """Those of them that ended because of SIGINT."""
+        return self._noted("interrupted")
+
+    def _noted(self, name: str) -> list[int]:
+        path = self.folder / name
+        return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
