@@ -28,7 +28,7 @@ def api(kube, tmp_path):
 
 def arrived(watcher, bell, count):
     with bell:
-        assert bell.wait_for(lambda: watcher.position >= count, timeout=10)
+        assert bell.wait_for(lambda: watcher.position >= count, timeout=60)
     return [json.loads(e.raw) for e in watcher.since(0)]
 
 
@@ -74,7 +74,7 @@ class TestWatcher:
             arrived(watcher, bell, 1)
             kube.compact()
             with bell:
-                assert bell.wait_for(lambda: watcher.gaps, timeout=10)
+                assert bell.wait_for(lambda: watcher.gaps, timeout=60)
             kube.put(PODS, pod("second", "e"))
 
             events = arrived(watcher, bell, 2)
@@ -106,7 +106,7 @@ class TestWatcher:
             kube.forbidden = True
             kube.close_watches()
             with bell:
-                assert bell.wait_for(lambda: watcher._broken is not None, timeout=10)
+                assert bell.wait_for(lambda: watcher._broken is not None, timeout=60)
 
             with pytest.raises(ClusterError, match=r"the watch of .*/pods ended: WATCH .* 403"):
                 watcher.check()

@@ -1,6 +1,7 @@
 """A program that answers as `go` does, by a script of what to do, and notes its calls."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -103,6 +104,18 @@ class FakeGo:
         """Those of them that ended because of SIGINT."""
         return self._noted("interrupted")
 
+    def all_gone(self) -> bool:
+        """Whether each of them has ended, if only as a zombie that nobody waits for."""
+        return all(map(_gone, self.hanging))
+
     def _noted(self, name: str) -> list[int]:
         path = self.folder / name
         return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _gone(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return re.search(r"^State:\s+Z", status, re.MULTILINE) is not None

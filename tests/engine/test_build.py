@@ -27,21 +27,13 @@ build.ensure_engine(lambda line: print(line, flush=True), root=Path(sys.argv[1])
 """
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
     """Wait for another process."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "waited in vain"
         threading.Event().wait(0.01)
     return value
-
-
-def gone(pid):
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return re.search(r"^State:\s+Z", status, re.MULTILINE) is not None
 
 
 @pytest.fixture
@@ -284,7 +276,7 @@ class TestInterruption:
             ensure_engine(root=root)
 
         assert sorted(go.interrupted) == sorted(go.hanging)
-        assert all(gone(pid) for pid in go.hanging)
+        assert go.all_gone()
         assert left_over(root) == ["build-flyte.log", "build-tools.log"]
 
     @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -296,8 +288,8 @@ class TestInterruption:
         ) as builder:
             until(lambda: len(go.hanging) == 2)
             builder.send_signal(signum)
-            builder.wait(timeout=30)
-        until(lambda: all(gone(pid) for pid in go.hanging))
+            builder.wait(timeout=60)
+        until(go.all_gone)
         assert not [name for name in left_over(root) if name.startswith(("tools-", "flyte-"))]
 
         go.does(hang=False)
