@@ -46,6 +46,9 @@ def read_results(path: Path) -> Results:
         file = max(path.glob("*/results.json"), default=file)
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}; give a results.json, or a folder with one") from None
+    except OSError as error:
+        said = f"{file}: {error.strerror}; give a results.json, or a folder with one"
+        raise UsageError(said) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: byte {error.start} is not UTF-8; give a results.json") from None
     return results.from_json(text, Results, str(file))

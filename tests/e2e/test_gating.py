@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from project import ran
+from project import measured, ran
 
 pytestmark = pytest.mark.engine
 
@@ -27,8 +27,8 @@ BENCHMARK = """
 def baseline(project):
     """A project whose benchmark has a baseline."""
     project.write("test_it.py", BENCHMARK)
-    code, output = project.run("--flyteperf-update=new", "--flyteperf-keep")
-    assert ran(code, output), output
+    code, output = measured(project, "--flyteperf-update=new", "--flyteperf-keep")
+    assert code == 0, output
     assert "baselines: 1 written to baselines/local-stand-in-" in output
     return project
 
@@ -44,7 +44,7 @@ def test_an_unchanged_system_is_not_regressed_and_a_changed_count_is(baseline):
     fewer = [count - 4 for count in session["samples"]["crd_writes"]]
     session["samples"]["crd_writes"] = fewer
     path.write_text(yaml.safe_dump(document))
-    code, output = baseline.run("--flyteperf-baseline")
+    code, output = measured(baseline, "--flyteperf-baseline")
 
     assert code == 1
     assert "Traceback" not in output
@@ -54,12 +54,13 @@ def test_an_unchanged_system_is_not_regressed_and_a_changed_count_is(baseline):
 
 def test_without_a_baseline_it_passes_with_a_line_and_fails_under_strict(project):
     project.write("test_it.py", BENCHMARK)
-    code, output = project.run("--flyteperf-baseline", "--flyteperf-repeats=1", "--flyteperf-keep")
-    assert ran(code, output), output
+    once = "--flyteperf-baseline", "--flyteperf-repeats=1", "--flyteperf-keep"
+    code, output = measured(project, *once)
+    assert code == 0, output
     assert "echo_chain: no-baseline" in output
 
-    code, output = project.run(
-        "--flyteperf-baseline", "--flyteperf-strict", "--flyteperf-repeats=1"
+    code, output = measured(
+        project, "--flyteperf-baseline", "--flyteperf-strict", "--flyteperf-repeats=1"
     )
     assert code == 1
     assert "no baseline" in output
@@ -76,7 +77,7 @@ def test_a_tolerance_that_cannot_be_decided_is_refused_and_a_renamed_baseline_to
     (path,) = baseline.folder.glob("baselines/*/echo_chain.yaml")
     path.write_text(path.read_text().replace("case: echo_chain", "case: old_chain"))
     path.rename(path.with_name("old_chain.yaml"))
-    code, output = baseline.run("--flyteperf-baseline", "--flyteperf-repeats=1")
-    assert ran(code, output), output
+    code, output = measured(baseline, "--flyteperf-baseline", "--flyteperf-repeats=1")
+    assert code == 0, output
     assert "echo_chain: no-baseline" in output
     assert "old_chain (default) looks renamed to echo_chain" in output
