@@ -167,7 +167,11 @@ class Session:
             for line in self._told(paths, reporter._tw):  # noqa: SLF001 # only it knows the width
                 reporter.write_line(line)
         except (FlyteperfError, OSError) as error:
-            reporter.write_line(f"flyteperf: {error}", red=True)
+            said = str(error)
+            if isinstance(error, OSError):
+                where = error.filename or self._site.settings.out
+                said = f"{where}: {error.strerror}; make room, or name another folder"
+            reporter.write_line(f"flyteperf: {said}", red=True)
             if reporter._session is not None:  # noqa: SLF001 # this late nothing else decides
                 reporter._session.exitstatus = pytest.ExitCode.TESTS_FAILED  # noqa: SLF001
 

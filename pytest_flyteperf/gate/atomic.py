@@ -11,7 +11,7 @@ def write_text(path: Path, text: str) -> None:
     """Replace `path` by a file with this text, or leave it as it is.
 
     Raises:
-        OSError: the folder cannot be made or written, the disk is full.
+        OSError: the folder cannot be made or written, the disk is full; it names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
@@ -23,8 +23,10 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
     _sync_folder(path.parent)
 
