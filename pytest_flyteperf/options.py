@@ -336,6 +336,20 @@ OPTIONS: tuple[Option, ...] = (
         path=True,
     ),
     Option(
+        name="console",
+        kind=str,
+        default=None,
+        help="Flyte's console, for links in the report, e.g. http://localhost:30080/console",
+        metavar="URL",
+    ),
+    Option(
+        name="jaeger",
+        kind=str,
+        default=None,
+        help="a Jaeger that gets Flyte's traces, for links in the report",
+        metavar="URL",
+    ),
+    Option(
         name="benchmark-json",
         kind=str,
         default=None,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_flyteperf import __version__, again
+from pytest_flyteperf.analyze import scaling
 from pytest_flyteperf.analyze.lanes import Lanes, read_lanes
 from pytest_flyteperf.errors import RecordingError, UsageError
 from pytest_flyteperf.gate import BaselineStore, atomic
 from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.outcome import cause, held_against
-from pytest_flyteperf.report import traces
+from pytest_flyteperf.report import growth, links, traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
-from pytest_flyteperf.result import CaseResult, failed, is_valid, load, settled
+from pytest_flyteperf.result import CaseResult, Measured, failed, is_valid, load, moved, settled
 from pytest_flyteperf.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def read_run(folder: Path) -> tuple[CaseResult, ...]:
     paths = sorted(folder.glob("*/case.json"))
     if not paths and not (folder / "results.json").is_file():
         raise UsageError(f"{folder}: no run lies there; give a folder such as .flyteperf/runs/RUN")
-    return tuple(load(path) for path in paths)
+    return tuple(moved(load(path), folder) for path in paths)
 
 
 def latest_run(out: Path) -> Path:
@@ -82,43 +84,57 @@ def latest_run(out: Path) -> Path:
 def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent:
     """All that the page says of a case.
 
+    The repeat that its timeline shows gets a trace for Perfetto beside its recording.
+
     Args:
         result: of the case.
-        settings: say where the baseline of its verdict lies.
+        settings: say where the baseline of its verdict lies, and the deployment's web pages.
         beside: folder of the page, from which links start.
     """
     verdict = settled(result).verdict or failed(result, "no verdict")
     store = BaselineStore(settings.baseline_dir)
     baseline = held_against(result, store)
+    shown = _shown(result)
+    grown = scaling(result.points)
+    lanes = None if shown is None else _lanes(shown)
+    sites = links.Sites(console=settings.console, jaeger=settings.jaeger)
     return CaseContent(
         verdict=verdict,
         subject=result.subject,
         environment=result.environment,
-        repeats=tuple(_repeats(result, beside)),
+        repeats=tuple(_repeat(one, beside, sites) for one in result.repeats),
         valid=result.valid,
         baseline=baseline,
         cause=cause(result, store),
-        lanes=_lanes(result),
+        lanes=lanes,
+        shown=None if shown is None or lanes is None else result.repeats.index(shown),
+        before="baseline" if result.base is None else "base",
+        now="now" if result.base is None else "head",
+        points=result.points,
+        growth=() if grown is None else tuple(growth.lines(result.case, grown)),
         gating=baseline is not None or verdict.baseline is not None,
         rerun=again.measure(result, settings),
         accept=again.accept(result, settings),
     )
 
 
-def _repeats(result: CaseResult, beside: Path) -> Iterator[RepeatContent]:
-    for one in result.repeats:
-        folder = Path(one.repeat.recording)
-        trace = folder / traces.PERFETTO
-        link = os.path.relpath(trace, beside) if trace.is_file() else None
-        yield RepeatContent(
-            measures=one.measures,
-            recording=os.path.relpath(folder),
-            links=Links(trace=link),
-        )
+def _repeat(one: Measured, beside: Path, sites: links.Sites) -> RepeatContent:
+    folder = Path(one.repeat.recording)
+    trace = folder / traces.PERFETTO
+    found = links.of(folder, sites)
+    return RepeatContent(
+        measures=one.measures,
+        recording=os.path.relpath(folder),
+        links=Links(
+            trace=os.path.relpath(trace, beside) if trace.is_file() else None,
+            console=found.console,
+            jaeger=found.jaeger,
+        ),
+    )
 
 
-def _lanes(result: CaseResult) -> Lanes | None:
-    """The valid repeat whose duration is nearest the median, drawn; None if none can be read."""
+def _shown(result: CaseResult) -> Measured | None:
+    """The valid repeat whose duration is nearest the median, of a sweep's largest size."""
     largest = max((one.units or 0 for one in result.repeats), default=0)
     timed = [
         (ns, one)
@@ -130,8 +146,17 @@ def _lanes(result: CaseResult) -> Lanes | None:
     if not timed:
         return None
     middle = median([ns for ns, _ in timed])
-    _, nearest = min(timed, key=lambda pair: abs(pair[0] - middle))
+    return min(timed, key=lambda pair: abs(pair[0] - middle))[1]
+
+
+def _lanes(shown: Measured) -> Lanes | None:
+    """A repeat drawn, and its trace written; None if its recording is gone or damaged."""
+    folder = Path(shown.repeat.recording)
     try:
-        return read_lanes(nearest.repeat.recording)
+        lanes = read_lanes(folder)
+        if lanes is not None:
+            with suppress(OSError):  # in a folder that cannot be written the page has no link
+                traces.write_perfetto(folder, lanes)
     except RecordingError:
         return None
+    return lanes

@@ -191,3 +191,24 @@ def save(result: CaseResult) -> Path:
             "another folder"
         ) from error
     return path
+
+
+def moved(result: CaseResult, folder: Path) -> CaseResult:
+    """The result of a run whose folder is here now, e.g. unpacked from an artifact of CI."""
+    before = Path(result.folder).parent
+
+    def here(path: str) -> str:
+        inside = Path(path).is_relative_to(before)
+        return str(folder / Path(path).relative_to(before)) if inside else path
+
+    def found(one: Measured) -> Measured:
+        repeat = msgspec.structs.replace(one.repeat, recording=here(one.repeat.recording))
+        return msgspec.structs.replace(one, repeat=repeat)
+
+    return msgspec.structs.replace(
+        result,
+        folder=here(result.folder),
+        warmups=tuple(map(found, result.warmups)),
+        repeats=tuple(map(found, result.repeats)),
+        base=None if result.base is None else moved(result.base, folder),
+    )

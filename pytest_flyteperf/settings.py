@@ -70,6 +70,8 @@ class Settings(NamedTuple):
     typed: frozenset[str]
     """Fields that a flag or a variable set: they win over a marker, which wins over the ini."""
     report: Path | None
+    console: str | None
+    jaeger: str | None
     benchmark_json: Path | None
     root: Path
     """Folder that relative paths start from: pytest's rootdir, or the working folder."""
@@ -113,6 +115,7 @@ def resolve(
     _check_files(settings)
     _check_comparison(settings)
     _check_cluster(settings)
+    _check_sites(settings)
     return settings
 
 
@@ -125,6 +128,12 @@ def _check_files(settings: Settings) -> None:
     for flag, path in named.items():
         if path is not None and not path.is_file():
             raise UsageError(f"--flyteperf-{flag}: {path}: there is no such file")
+
+
+def _check_sites(settings: Settings) -> None:
+    for flag, url in {"console": settings.console, "jaeger": settings.jaeger}.items():
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise UsageError(f"--flyteperf-{flag}: {url!r} is no URL; give one with http://")
 
 
 def _check_cluster(settings: Settings) -> None:

@@ -54,6 +54,12 @@ class TestPrecedence:
         ({}, {"FLYTEPERF_REPEATS": "many"}, {}, "FLYTEPERF_REPEATS: 'many' is not a whole number"),
         ({"repeats": 0}, {}, {}, "--flyteperf-repeats: 0 is less than 1"),
         (
+            {"jaeger": "host:16686"},
+            {},
+            {},
+            "--flyteperf-jaeger: 'host:16686' is no URL; give one with http://",
+        ),
+        (
             {},
             {},
             {"flyteperf_cluster": "kid"},

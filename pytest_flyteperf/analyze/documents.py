@@ -16,9 +16,16 @@ class _Document(msgspec.Struct, frozen=True, gc=False):
 
 
 class Identifier(_Document, frozen=True, gc=False):
-    """Project, domain and name of an execution."""
+    """An execution's name; its project and domain are skipped, there are very many."""
 
     name: str = ""
+
+
+class FullIdentifier(Identifier, frozen=True, gc=False):
+    """The same with all its parts, where they are asked for."""
+
+    project: str = ""
+    domain: str = ""
 
 
 class ExecutionClosure(_Document, frozen=True, gc=False):
@@ -40,7 +47,7 @@ class ExecutionSpec(_Document, frozen=True, gc=False):
 class ExecutionDocument(_Document, frozen=True, gc=False):
     """`flyteidl.admin.Execution`."""
 
-    id: Identifier
+    id: FullIdentifier
     closure: ExecutionClosure
     spec: ExecutionSpec = ExecutionSpec()
 

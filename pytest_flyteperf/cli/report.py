@@ -7,6 +7,7 @@ Examples:
   flyteperf report
   flyteperf report .flyteperf/runs/20261122-204106-60 --out report.html
   flyteperf report --traces            a Perfetto trace and OTLP-JSON beside each recording
+  flyteperf report --console http://localhost:30080/console --jaeger http://localhost:16686
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from pytest_flyteperf import pages
 from pytest_flyteperf.cli.output import ProgressLine, say, say_json
-from pytest_flyteperf.cli.parser import add_json, from_here
+from pytest_flyteperf.cli.parser import add_json, add_options, from_here
 from pytest_flyteperf.cli.project import read_results, settings
 from pytest_flyteperf.report import traces
 
@@ -30,12 +31,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--traces", action="store_true", help="write the repeats for Perfetto and OTLP tools too"
     )
+    add_options(parser, ("console", "jaeger", "baseline-dir"))
     add_json(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """Write them and say where they are."""
-    asked = settings(argparse.Namespace())
+    asked = settings(given)
     folder = given.run or pages.latest_run(asked.out)
     results = pages.read_run(folder)
     page = Path(given.to) if given.to else folder / pages.NAME

@@ -44,4 +44,6 @@ def _told(slope: ScalingSlope, value: float) -> str:
         value *= KIB
     if slope.metric.endswith("_ns"):
         return duration(value)
-    return size(value) if slope.metric.endswith("_bytes") else f"{value:.2f}"
+    if slope.metric.endswith("_bytes"):
+        return size(value)
+    return f"{round(value, 2) + 0.0:.2f}"  # no signed zero

@@ -95,7 +95,7 @@ def size(amount: float) -> str:
     for unit_size, unit in _BYTES:
         if abs(amount) >= unit_size:
             return f"{amount / unit_size:.{_places(abs(amount) / unit_size)}f} {unit}"
-    return f"{amount:.0f} B"
+    return f"{round(amount)} B"
 
 
 def figure(amount: float | None, metric: Metric) -> str:

@@ -41,13 +41,23 @@ def write(folders: Iterable[Path]) -> list[Path]:
     for folder in folders:
         lanes = read_lanes(folder)
         if lanes is not None:
-            events = json.dumps(perfetto(lanes, _handles(folder, lanes)), separators=(",", ":"))
-            atomic.write_text(folder / PERFETTO, events + "\n")
-            written.append(folder / PERFETTO)
+            written.append(write_perfetto(folder, lanes))
         if lines := "".join(otlp(folder)):
             atomic.write_text(folder / OTLP, lines)
             written.append(folder / OTLP)
     return written
+
+
+def write_perfetto(folder: Path, lanes: Lanes) -> Path:
+    """Write an execution as a trace for Perfetto beside its recording.
+
+    Raises:
+        RecordingError: the recording is absent or damaged.
+        OSError: the folder cannot be written.
+    """
+    events = json.dumps(perfetto(lanes, _handles(folder, lanes)), separators=(",", ":"))
+    atomic.write_text(folder / PERFETTO, events + "\n")
+    return folder / PERFETTO
 
 
 def perfetto(lanes: Lanes, handles: Sequence[spans.Handle] = ()) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from msgspec import structs
 
 from pytest_flyteperf import gate
-from pytest_flyteperf.analyze import analyze_recording
+from pytest_flyteperf.analyze import analyze_recording, scaling
 from pytest_flyteperf.analyze.lanes import Lane, Lanes, Piece, read_lanes
+from pytest_flyteperf.analyze.slopes import per_thousand
 from pytest_flyteperf.gate import CaseVerdict, Verdict, session
 from pytest_flyteperf.model import Finding, Severity, Size
+from pytest_flyteperf.report import growth
 from pytest_flyteperf.report.page import CaseContent, RepeatContent
 from tests.gate.gate_examples import HERE, POLICY, RELEASE, accepted
 
@@ -30,7 +32,27 @@ def scaled(measures, by):
         name: round(value * by) if value and name.endswith("_ns") else value
         for name, value in measures.metrics.items()
     }
-    return structs.replace(measures, metrics=metrics)
+    return structs.replace(measures, metrics=metrics, ownership=longer(measures.ownership, by))
+
+
+def longer(ownership, by):
+    """The same owners and steps, each with `by` as much."""
+
+    def owned(parts):
+        return tuple(
+            structs.replace(
+                p, **{f: round(getattr(p, f) * by) for f in ("point_ns", "low_ns", "high_ns")}
+            )
+            for p in parts
+        )
+
+    return structs.replace(
+        ownership,
+        wall_ns=round(ownership.wall_ns * by),
+        owners=owned(ownership.owners),
+        path=tuple(structs.replace(s, owners=owned(s.owners)) for s in ownership.path),
+        kinds=tuple(structs.replace(k, owners=owned(k.owners)) for k in ownership.kinds),
+    )
 
 
 def case(name="chain", recording="chain", *, slower=1.0, baseline=True, invalid=0):
@@ -58,6 +80,34 @@ def case(name="chain", recording="chain", *, slower=1.0, baseline=True, invalid=
         lanes=lanes,
         rerun=f'pytest "benchmarks/test_chain.py::test_{name}" --flyteperf-baseline',
         accept=f'pytest "benchmarks/test_chain.py::test_{name}" --flyteperf-update all',
+    )
+
+
+def sweep(name="echo_growth", sizes=(10, 20, 40)):
+    """A case over sizes, gated by what 1,000 units more cost."""
+    measures, lanes = recorded("echo_wide")
+    by_size = {n: [scaled(measures, (0.2 + n / 40) * noise) for noise in NOISE] for n in sizes}
+    points = tuple((n, one) for n, found in by_size.items() for one in found)
+    grown = tuple(
+        per_thousand(tuple(zip(sizes, row, strict=True)))
+        for row in zip(*by_size.values(), strict=True)
+    )
+    stored = accepted([{"pods": (0,)}], case=name)
+    stored = structs.replace(stored, sessions=(session(DATE, grown),))
+    verdict = gate.judge(name, Size.DEFAULT, grown, stored, HERE, POLICY, digest="d1")
+    return CaseContent(
+        verdict=verdict,
+        subject=RELEASE,
+        environment=HERE,
+        repeats=tuple(
+            RepeatContent(measures=one, recording=f".flyteperf/runs/r/{name}-{n}/{i}")
+            for i, (n, one) in enumerate(points)
+        ),
+        valid=grown,
+        baseline=stored,
+        lanes=lanes,
+        points=points,
+        growth=tuple(growth.lines(name, scaling(points))),
     )
 
 

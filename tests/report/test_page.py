@@ -87,6 +87,21 @@ def test_timelines_are_json():
     assert data["path"][-1] == data["wall"]
 
 
+def test_a_sweep_is_drawn_over_its_sizes():
+    text = page(examples.sweep())
+
+    assert text.count('class="strip scatter"') == 3
+    assert 'aria-label="duration over sizes 10, 20, 40, up to' in text
+    assert "growth over 10, 20, 40, with 95 % intervals" in text
+
+
+def test_cases_are_walked_from_one_to_the_next():
+    text = page(*[examples.failure(f"case_{i}") for i in range(3)])
+
+    assert text.count("← case_") == 2
+    assert ">case_1 →</a>" in text
+
+
 def named(name):
     content = examples.case(name, slower=1.6, invalid=1)
     lanes = content.lanes

@@ -22,6 +22,7 @@ def pages(tmp_path_factory):
         "one": [examples.case(slower=1.6)],
         "failures": [examples.failure(), examples.case("slow", slower=1.6, invalid=2)],
         "twenty": examples.portfolio(20),
+        "sweep": [examples.sweep()],
         "large": [examples.large()],
     }
     for name, contents in made.items():
@@ -31,7 +32,7 @@ def pages(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [390, 820, 1440])
-@pytest.mark.parametrize("name", ["none", "one", "failures", "twenty"])
+@pytest.mark.parametrize("name", ["none", "one", "failures", "twenty", "sweep"])
 def test_the_page_fits_its_window_loads_nothing_and_breaks_no_rule(chromium, pages, name, width):
     page = pages / f"{name}.html"
     chromium.logged.clear()

@@ -48,6 +48,15 @@ class CaseContent(Frozen, frozen=True):
     """Lines that say what moved, strongest first."""
     lanes: Lanes | None = None
     """The repeat that the timeline shows; None where its recording is gone."""
+    shown: int | None = None
+    """Which of `repeats` that is."""
+    before: str = "baseline"
+    """What it is compared with, and what it is itself."""
+    now: str = "now"
+    points: tuple[tuple[int, Measures], ...] = ()
+    """Of a sweep: size and measures of each valid repeat."""
+    growth: tuple[str, ...] = ()
+    """Lines that say how a sweep grew."""
     gating: bool = True
     """Whether the run was held against baselines."""
     rerun: str | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_flyteperf.gate import Kind
 from pytest_flyteperf.gate.statistics import median
-from pytest_flyteperf.model import METRICS
+from pytest_flyteperf.model import METRICS, Unit
 from pytest_flyteperf.report.text import figure, percent
 
 if TYPE_CHECKING:
@@ -53,6 +53,61 @@ class Strip(NamedTuple):
     limit: float | None
     ticks: tuple[tuple[float, str], ...]
     label: str
+
+
+class Point(NamedTuple):
+    """One repeat of a sweep, in percent of a plot's width and height."""
+
+    x: float
+    y: float
+    label: str
+
+
+class Scatter(NamedTuple):
+    """A metric over the sizes of a sweep, both axes from 0."""
+
+    title: str
+    left: float
+    """Where the plot begins, right of the figures of its rows."""
+    dots: tuple[Point, ...]
+    columns: tuple[tuple[float, str], ...]
+    """Sizes."""
+    rows: tuple[tuple[float, str], ...]
+    """Figures."""
+    label: str
+
+
+LEFT: Final = 16.0
+TOP: Final = 6.0
+BOTTOM: Final = 84.0
+"""Between which percents of its width and height a scatter plot lies."""
+
+
+def scatter(name: str, points: Sequence[tuple[int, int]]) -> Scatter | None:
+    """Place the repeats of a sweep; None unless there are two sizes."""
+    sizes = sorted({size for size, _ in points})
+    if len(sizes) < 2:  # noqa: PLR2004 -- a line needs two points
+        return None
+    unit = METRICS[name]
+    most = max(value for _, value in points) or 1
+
+    def x(size: float) -> float:
+        return round(LEFT + (100 - MARGIN - LEFT) * size / sizes[-1], 2)
+
+    def y(value: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * value / most, 2)
+
+    return Scatter(
+        title=unit.title,
+        left=LEFT,
+        dots=tuple(
+            Point(x(size), y(value), f"{size}: {figure(value, unit)}") for size, value in points
+        ),
+        columns=tuple((x(size), str(size)) for size in sizes),
+        rows=tuple((y(value), figure(value, unit)) for value in (0, most)),
+        label=f"{unit.title} over sizes {', '.join(map(str, sizes))}, "
+        f"up to {figure(most, unit)}, {len(points)} repeats",
+    )
 
 
 def interval(metric: MetricVerdict) -> Interval | None:
@@ -104,6 +159,8 @@ def strip(metric: MetricVerdict, before: Sequence[int], now: Sequence[int]) -> S
 
     here = median(list(now))
     ticks = dict.fromkeys((least, (least + most) / 2, most))
+    if unit.unit is Unit.COUNT:
+        ticks = dict.fromkeys(tick for tick in ticks if tick == int(tick))
     return Strip(
         title=unit.title,
         verdict=metric.verdict.value,

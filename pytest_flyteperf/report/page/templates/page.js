@@ -79,7 +79,7 @@
       this.canvas.addEventListener("pointermove", (e) => this.hover(e));
       this.canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
       this.canvas.addEventListener("pointerdown", (e) => this.drag(e));
-      this.canvas.addEventListener("dblclick", () => this.window(0, data.wall));
+      this.canvas.addEventListener("dblclick", (e) => this.frame(this.at(e).lane));
       this.box.addEventListener("keydown", (e) => this.key(e));
       new ResizeObserver(() => this.fit()).observe(this.box);
       this.recolour();
@@ -90,7 +90,7 @@
       const read = (name) => style.getPropertyValue(`--${name}`).trim();
       this.colours = this.data.colours.map((name) => (name === "subnodes" ? null : read(name)));
       this.ink = read("ink"); this.soft = read("soft"); this.line = read("line"); this.card = read("card"); this.wash = read("wash"); this.link = read("link");
-      this.font = style.getPropertyValue("font-family") || "sans-serif";
+      this.font = getComputedStyle(document.body).fontFamily;
       this.draw();
     }
 
@@ -111,6 +111,12 @@
       const span = Math.min(this.data.wall, Math.max(LEAST_SPAN, to - from));
       this.from = Math.min(Math.max(0, from), this.data.wall - span); this.to = this.from + span;
       this.draw();
+    }
+
+    frame(lane) {
+      if (!lane) { this.window(0, this.data.wall); return; }
+      const rest = Math.max(LEAST_SPAN / 2, (lane.end - lane.start) * 0.1);
+      this.window(lane.start - rest, lane.end + rest);
     }
 
     zoom(by, at = (this.from + this.to) / 2) { this.window(at - (at - this.from) * by, at + (this.to - at) * by); }
@@ -152,7 +158,7 @@
     }
 
     step() {
-      const rough = (this.to - this.from) / Math.max(2, (this.wide - this.left) / 110), ten = 10 ** Math.floor(Math.log10(rough));
+      const rough = (this.to - this.from) / Math.max(2, (this.wide - this.left) / 95), ten = 10 ** Math.floor(Math.log10(rough));
       return [1, 2, 5, 10].map((n) => n * ten).find((n) => n >= rough);
     }
 
@@ -253,7 +259,7 @@
         PageDown: () => this.choose(Math.min(this.shown.length - 1, this.chosen + page)), PageUp: () => this.choose(Math.max(0, this.chosen - page)),
         Home: () => this.choose(0), End: () => this.choose(this.shown.length - 1),
         ArrowLeft: () => this.window(this.from - span / 8, this.to - span / 8), ArrowRight: () => this.window(this.from + span / 8, this.to + span / 8),
-        "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2), 0: () => this.window(0, this.data.wall),
+        Enter: () => this.frame(this.shown[this.chosen]), "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2), 0: () => this.window(0, this.data.wall),
       }[event.key];
       if (act && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); act(); }
     }
