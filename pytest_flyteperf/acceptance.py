@@ -11,8 +11,6 @@ from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Accepted, Baseline, Tolerance, Verdict, session
 from pytest_flyteperf.result import CaseResult
 
-CASE_FILE = "case.json"
-
 
 def baseline_of(measured: CaseResult, accepted: Accepted, commit: str | None) -> Baseline:
     """A result's valid repeats as the baseline of its case, with the tolerances it was held to.
@@ -49,18 +47,6 @@ def refusal(measured: CaseResult) -> str | None:
     return None if measured.valid else "no repeat is valid"
 
 
-def latest_run(runs: Path) -> Path:
-    """Folder of the last run that measured a case.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for folder in sorted(runs.glob("*/"), reverse=True):
-        if any(folder.glob(f"*/{CASE_FILE}")):
-            return folder
-    raise UsageError(f"{runs}: holds no run; measure one, or name its folder with --run")
-
-
 def chosen(folder: Path, cases: Sequence[str]) -> tuple[CaseResult, ...]:
     """Results of a run, all of them or those of the cases named, all fit to be baselines.
 
@@ -70,7 +56,7 @@ def chosen(folder: Path, cases: Sequence[str]) -> tuple[CaseResult, ...]:
     """
     found = {
         measured.case: measured
-        for path in sorted(folder.glob(f"*/{CASE_FILE}"))
+        for path in result.cases_in(folder)
         for measured in [result.load(path)]
     }
     if not found:

@@ -17,7 +17,16 @@ from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.outcome import cause, held_against
 from pytest_flyteperf.report import growth, links, traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
-from pytest_flyteperf.result import CaseResult, Measured, failed, is_valid, load, moved, settled
+from pytest_flyteperf.result import (
+    CaseResult,
+    Measured,
+    cases_in,
+    failed,
+    is_valid,
+    load,
+    moved,
+    settled,
+)
 from pytest_flyteperf.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,22 +72,10 @@ def read_run(folder: Path) -> tuple[CaseResult, ...]:
         UsageError: it is no folder of a run.
         RecordingError: one is damaged.
     """
-    paths = sorted(folder.glob("*/case.json"))
+    paths = cases_in(folder)
     if not paths and not (folder / "results.json").is_file():
         raise UsageError(f"{folder}: no run lies there; give a folder such as .flyteperf/runs/RUN")
     return tuple(moved(load(path), folder) for path in paths)
-
-
-def latest_run(out: Path) -> Path:
-    """The folder of the latest run beneath the folder of recordings and results.
-
-    Raises:
-        UsageError: there is none.
-    """
-    runs = sorted(path for path in (out / "runs").glob("*") if path.is_dir())
-    if not runs:
-        raise UsageError(f"{out / 'runs'}: holds no run yet; `flyteperf run` makes one")
-    return runs[-1]
 
 
 def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_flyteperf.analyze.slopes import per_thousand
-from pytest_flyteperf.errors import ExecutionError, RecordingError
+from pytest_flyteperf.errors import ExecutionError, RecordingError, UsageError
 from pytest_flyteperf.gate import CaseVerdict, Policy, Verdict, atomic
 from pytest_flyteperf.model import (
     Environment,
@@ -21,6 +21,8 @@ from pytest_flyteperf.model import (
     Size,
     Subject,
 )
+
+CASE_FILE = "case.json"
 
 
 class Measured(Frozen, frozen=True):
@@ -182,7 +184,7 @@ def save(result: CaseResult) -> Path:
     Raises:
         RecordingError: the folder cannot be written.
     """
-    path = Path(result.folder) / "case.json"
+    path = Path(result.folder) / CASE_FILE
     try:
         atomic.write_text(path, msgspec.json.encode(result).decode())
     except OSError as error:
@@ -212,3 +214,23 @@ def moved(result: CaseResult, folder: Path) -> CaseResult:
         repeats=tuple(map(found, result.repeats)),
         base=None if result.base is None else moved(result.base, folder),
     )
+
+
+def cases_in(run: Path) -> tuple[Path, ...]:
+    """The results that lie in a run's folder."""
+    return tuple(sorted(run.glob(f"*/{CASE_FILE}")))
+
+
+def latest_run(out: Path) -> Path:
+    """The folder of the latest run that measured a case.
+
+    Args:
+        out: where all recordings and results lie.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for run in sorted(out.glob("runs/*/"), reverse=True):
+        if cases_in(run):
+            return run
+    raise UsageError(f"{out / 'runs'}: holds no run; `flyteperf run` measures one")

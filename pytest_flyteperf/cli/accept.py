@@ -21,6 +21,7 @@ from pytest_flyteperf.cli.parser import add_json, add_options
 from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Accepted, BaselineStore
+from pytest_flyteperf.result import latest_run
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def run(given: argparse.Namespace) -> int:
     if not given.reason.strip():
         raise UsageError("--reason: is empty; say why these figures are right")
     here = settings(given)
-    folder = given.folder or acceptance.latest_run(here.out / "runs")
+    folder = given.folder or latest_run(here.out)
     accepted = Accepted(
         by=given.by or acceptance.author(here.root) or getpass.getuser(), reason=given.reason
     )

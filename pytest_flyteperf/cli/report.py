@@ -20,6 +20,7 @@ from pytest_flyteperf.cli.output import ProgressLine, say, say_json
 from pytest_flyteperf.cli.parser import add_json, add_options, from_here
 from pytest_flyteperf.cli.project import read_results, settings
 from pytest_flyteperf.report import traces
+from pytest_flyteperf.result import latest_run
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Write them and say where they are."""
     asked = settings(given)
-    folder = given.run or pages.latest_run(asked.out)
+    folder = given.run or latest_run(asked.out)
     results = pages.read_run(folder)
     page = Path(given.to) if given.to else folder / pages.NAME
     written: list[Path] = []

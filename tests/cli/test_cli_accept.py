@@ -131,7 +131,7 @@ def test_what_cannot_be_accepted_is_one_line_and_exit_2(project, run, capsys, ar
 @pytest.mark.usefixtures("project")
 def test_without_a_run_nothing_is_accepted(capsys):
     assert main(["accept", "--reason", "so"]) == 2
-    assert "holds no run; measure one, or name its folder with --run" in capsys.readouterr().err
+    assert "holds no run; `flyteperf run` measures one" in capsys.readouterr().err
 
 
 def test_a_result_whose_test_did_not_finish_is_refused(run, capsys):
