@@ -567,6 +567,11 @@ class Measures(Frozen, frozen=True):
     shape: Shape | None = None
     """None in measures of releases that did not compute it."""
 
+    @property
+    def valid(self) -> bool:
+        """Whether no audit check has thrown the repeat out."""
+        return all(finding.severity is not Severity.INVALID for finding in self.findings)
+
 
 CANARIES: dict[str, str] = {
     "cpu_ns": "CPU time of a fixed computation, before and after the repeat",

@@ -1,7 +1,7 @@
 """Two Flytes measured in turns on one cluster: no baseline needed, blocks instead of sessions.
 
-Each block is a fresh process; what its repeats share is drawn once a block. Blocks are therefore
-the unit between which an unchanged system differs, on both sides of the comparison.
+Each block is a fresh process; what its repeats share is drawn once a block. Neighbours, a block of
+either side that were measured one after the other, are what is compared.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from msgspec import structs
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate.baseline import Accepted, Baseline, session
 from pytest_flyteperf.gate.judge import judge, undecided
-from pytest_flyteperf.gate.policy import Policy
 from pytest_flyteperf.gate.verdict import Verdict
-from pytest_flyteperf.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_flyteperf.gate.policy import Policy
     from pytest_flyteperf.gate.verdict import CaseVerdict
     from pytest_flyteperf.model import Environment, Measures, Size, Subject
 
@@ -38,10 +37,7 @@ def as_baseline(  # noqa: PLR0913 (what a baseline consists of)
     tool: str,
 ) -> Baseline:
     """Make the base side of a comparison a baseline with a session for each block."""
-    valid = [
-        [m for m in block if all(f.severity is not Severity.INVALID for f in m.findings)]
-        for block in blocks
-    ]
+    valid = [[m for m in block if m.valid] for block in blocks]
     return Baseline(
         case=case,
         size=size,
@@ -52,7 +48,7 @@ def as_baseline(  # noqa: PLR0913 (what a baseline consists of)
         accepted=Accepted(by="ab", reason="base of a comparison"),
         subject=subject,
         environment=environment,
-        sessions=tuple(session(f"block {i}", block) for i, block in enumerate(valid) if block),
+        sessions=tuple(session(_name(i), block) for i, block in enumerate(valid) if block),
     )
 
 
@@ -63,33 +59,46 @@ def judge_blocks(
     *,
     problems: Sequence[str] = (),
 ) -> CaseVerdict:
-    """Judge the head's blocks against the base's.
+    """Judge the head's blocks, each against the base's block that was measured beside it.
+
+    A block without a valid repeat leaves its neighbour out too.
 
     Args:
         base: of `as_baseline`.
-        head: its blocks, invalid repeats included, warm-ups not.
+        head: its blocks in the same order, invalid repeats included, warm-ups not.
         policy: None for the default one.
         problems: why repeats of the head failed.
 
     Raises:
         UsageError: a side has too few blocks.
     """
-    if min(len(base.sessions), len(head)) < LEAST_BLOCKS:
+    beside = {one.id: one for one in base.sessions}
+    paired = [i for i, b in enumerate(head) if _name(i) in beside and any(m.valid for m in b)]
+    if len(paired) < LEAST_BLOCKS:
         raise UsageError(
-            f"{base.case}: {len(base.sessions)} blocks of base and {len(head)} of head; "
-            f"measure at least {LEAST_BLOCKS} of each"
+            f"{base.case}: {len(base.sessions)} blocks of base and {len(head)} of head, "
+            f"{len(paired)} of them neighbours; measure at least {LEAST_BLOCKS} of each"
         )
+    samples = [
+        (measures, i)
+        for i, block in enumerate(head)
+        for measures in block
+        if i in paired or not measures.valid
+    ]
     return judge(
         base.case,
         base.size,
-        [measures for block in head for measures in block],
-        base,
+        [measures for measures, _ in samples],
+        structs.replace(base, sessions=tuple(beside[_name(i)] for i in paired)),
         base.environment,
-        # Turns cancel the machine's pace.
-        structs.replace(policy or Policy(), pace_deviation=0.0),
+        policy,
         problems=problems,
-        sessions=len(head),
+        turns=[i for _, i in samples],
     )
+
+
+def _name(block: int) -> str:
+    return f"block {block}"
 
 
 def unsettled(verdict: CaseVerdict) -> bool:

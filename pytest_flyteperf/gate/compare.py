@@ -8,9 +8,10 @@ as many repeats again for the same sharpness.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pytest_flyteperf.gate import statistics
+from pytest_flyteperf.gate.neighbours import Neighbours, neighbours
 from pytest_flyteperf.gate.pace import Adjusted, Pace
 from pytest_flyteperf.gate.policy import default_tolerance
 from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
@@ -18,7 +19,7 @@ from pytest_flyteperf.gate.verdict import Kind, Verdict
 from pytest_flyteperf.model import Frozen, Metric, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_flyteperf.gate.policy import Policy
 
@@ -98,10 +99,32 @@ class Sample(Frozen, frozen=True):
     asked_by: str
     sessions: int = 1
     """Of now: how many deployments its values come from."""
+    turns: tuple[tuple[int, ...], ...] = ()
+    """The values of now block by block, each measured beside the session of `before` in its place;
+    empty where sessions were not measured in turns."""
     pace: Pace | None = None
     """The canaries beside the values; None where they are not known beside each."""
     elasticity: float = 1.0
     """Share of the metric that follows the pace of the CPU."""
+
+
+class _Estimate(Protocol):
+    """A shift on the scale of comparison, however it was arrived at."""
+
+    @property
+    def taken(self) -> float:
+        """Shift that was laid to the machine's pace."""
+
+    def shift(self, tails: Tails) -> Shift:
+        """The shift with its interval."""
+
+    def resolution(self, repeats: int, tails: Tails) -> tuple[float, float]:
+        """Return the shift told from none by so many repeats, and the shift found at most times.
+
+        Args:
+            repeats: of now.
+            tails: chance of a false alarm, and of a miss.
+        """
 
 
 def compare(sample: Sample, policy: Policy) -> Change:
@@ -110,12 +133,9 @@ def compare(sample: Sample, policy: Policy) -> Change:
     middle = statistics.median(pooled)
     logarithmic = sample.kind is Kind.MAGNITUDE and min(*pooled, *sample.now) > 0
     tails = policy.tails(len(sample.now))
-    before, now, taken, error = _scaled(sample, logarithmic=logarithmic)
-    pairs = Pairs([value for session in before for value in session], now)
-    prior = _prior(sample, policy) * (1 if logarithmic else middle)
-    noise = _Noise(before, sample.sessions, prior, error)
+    estimate = _estimate(sample, policy, logarithmic=logarithmic)
     repeats = policy.budget or len(sample.now)
-    resolution, finds = noise.resolution(repeats, policy)
+    resolution, finds = estimate.resolution(repeats, policy.whole)
 
     def growth(shift: float) -> float:
         return math.expm1(min(shift, MOST_GROWTH)) * middle if logarithmic else shift
@@ -127,9 +147,8 @@ def compare(sample: Sample, policy: Policy) -> Change:
         "resolution": growth(resolution),
     }
     source = max(limits, key=lambda name: limits[name])
-    ends = statistics.widened(pairs.shift(tails), noise.between, tails)
-    mirrored = Tails(tails.high, tails.low)
-    back = statistics.widened(pairs.shift(mirrored), noise.between, mirrored)
+    ends = estimate.shift(tails)
+    back = estimate.shift(Tails(tails.high, tails.low))
     verdict = _verdict(
         Shift(*(growth(end) for end in ends)),
         Shift(*(growth(end) for end in back)),
@@ -148,8 +167,62 @@ def compare(sample: Sample, policy: Policy) -> Change:
         resolution=growth(resolution),
         finds=growth(finds),
         verdict=verdict,
-        taken=growth(taken),
+        taken=growth(estimate.taken),
     )
+
+
+def _estimate(sample: Sample, policy: Policy, *, logarithmic: bool) -> _Estimate:
+    unit = 1.0 if logarithmic else statistics.median([v for one in sample.before for v in one])
+    if sample.turns:
+        return _in_turns(sample, unit, logarithmic=logarithmic)
+    before, now, taken, error = _scaled(sample, logarithmic=logarithmic)
+    pairs = Pairs([value for session in before for value in session], now)
+    noise = _Noise(before, sample.sessions, _prior(sample, policy) * unit, error)
+    return _OfSessions(pairs, noise, taken)
+
+
+def _in_turns(sample: Sample, unit: float, *, logarithmic: bool) -> _Estimate:
+    scaled: Callable[[float], float] = math.log if logarithmic else float
+    before, now = (
+        [[scaled(value) for value in block] for block in blocks]
+        for blocks in (sample.before, sample.turns)
+    )
+    pace = sample.pace if logarithmic and sample.metric.unit is Unit.NS else None
+    found = neighbours(before, now, unit, pace, sample.elasticity)
+    return _OfTurns(found, len(sample.now) / len(sample.turns))
+
+
+class _OfSessions(NamedTuple):
+    """A shift between sessions hours or days apart."""
+
+    pairs: Pairs
+    noise: _Noise
+    taken: float
+
+    def shift(self, tails: Tails) -> Shift:
+        return statistics.widened(self.pairs.shift(tails), self.noise.between, tails)
+
+    def resolution(self, repeats: int, tails: Tails) -> tuple[float, float]:
+        return self.noise.resolution(repeats, tails)
+
+
+class _OfTurns(NamedTuple):
+    """A shift between neighbouring blocks."""
+
+    neighbours: Neighbours
+    repeats: float
+    """Of a block, on average."""
+
+    @property
+    def taken(self) -> float:
+        return self.neighbours.taken
+
+    def shift(self, tails: Tails) -> Shift:
+        return self.neighbours.shift(tails)
+
+    def resolution(self, repeats: int, tails: Tails) -> tuple[float, float]:
+        pairs = max(self.neighbours.pairs, round(repeats / self.repeats))
+        return self.neighbours.resolution(pairs, tails)
 
 
 def _prior(sample: Sample, policy: Policy) -> float:
@@ -189,11 +262,11 @@ class _Noise:
         self.between = math.hypot(between, error)
         """Standard error of a shift that comes from sessions, and from taking the pace off."""
 
-    def resolution(self, repeats: int, policy: Policy) -> tuple[float, float]:
+    def resolution(self, repeats: int, tails: Tails) -> tuple[float, float]:
         """Return the shift told from none by so many repeats, and the shift found at most times."""
         within = self._scale * math.sqrt(1 / len(self._pooled) + 1 / repeats)
         error = math.hypot(within, self.between)
-        alarm, miss = Tails(policy.false_alarms / policy.comparisons, policy.misses).quantiles
+        alarm, miss = tails.quantiles
         return alarm * error, (alarm + miss) * error
 
 
@@ -214,8 +287,8 @@ def too_few(sample: Sample, policy: Policy) -> str | None:
     """Why no number of values so small bounds a change, or None where they do."""
     before = sum(len(session) for session in sample.before)
     repeats = max(policy.budget or 0, len(sample.now))
-    tail = policy.false_alarms / policy.comparisons
-    if statistics.rank_below(before, repeats, tail) is not None:
+    tail = policy.whole.low
+    if sample.turns or statistics.rank_below(before, repeats, tail) is not None:
         return None
     needed = statistics.repeats_needed(before, tail)
     remedy = f"{needed} needed" if needed else "record the baseline with more"
@@ -250,7 +323,7 @@ def sharpness(sample: Sample, repeats: int, policy: Policy) -> Sharpness | None:
     noise = _Noise(before, sample.sessions, _prior(sample, policy) * unit, error)
 
     def resolved(count: int) -> float:
-        shift = min(noise.resolution(count, policy)[0], MOST_GROWTH)
+        shift = min(noise.resolution(count, policy.whole)[0], MOST_GROWTH)
         return shift / unit if counted else math.expm1(shift)
 
     enough = (count for count in range(1, MOST_REPEATS + 1) if resolved(count) <= sample.asked)

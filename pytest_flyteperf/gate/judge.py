@@ -47,6 +47,7 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
     digest: str | None = None,
     problems: Sequence[str] = (),
     sessions: int = 1,
+    turns: Sequence[int] = (),
 ) -> CaseVerdict:
     """Judge a case.
 
@@ -60,9 +61,12 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         digest: of the case, to notice that the baseline is of another form of it.
         problems: why repeats failed, one clause each; any makes the case failed.
         sessions: how many fresh deployments the samples come from, alike in number.
+        turns: which block each sample was measured in, where blocks stand beside the baseline's
+            sessions, in their order; empty where the two sides did not take turns.
     """
     policy = policy or Policy()
     valid, invalid = _split(samples)
+    turns = tuple(turn for one, turn in zip(samples, turns, strict=False) if one.valid)
     verdict = CaseVerdict(
         case=case,
         size=size,
@@ -72,7 +76,7 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         invalid=invalid,
         baseline=None if baseline is None else _provenance(baseline),
     )
-    metrics, unknown = _metrics(valid, baseline, environment, policy, digest, sessions)
+    metrics, unknown = _metrics(valid, baseline, environment, policy, digest, sessions, turns)
     if baseline is not None and digest in {None, baseline.digest}:
         verdict = structs.replace(verdict, drift=drift(metrics, valid, baseline, policy))
     if problems:
@@ -151,11 +155,12 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
     policy: Policy,
     digest: str | None,
     sessions: int,
+    turns: tuple[int, ...],
 ) -> tuple[tuple[MetricVerdict, ...], tuple[str, ...]]:
     """Verdicts of all metrics that either side shows, and the names of those that neither does."""
     verdicts, unknown = [], []
     anywhere, here = _obstacles(baseline, environment, digest)
-    beside = None if baseline is None else pace_beside(baseline.sessions, valid, policy)
+    beside = None if baseline is None else pace_beside(baseline.sessions, valid, policy, turns)
     before_pods = () if baseline is None else baseline.values("pods")
     podless = not any((*before_pods, *known(valid, "pods"))) and bool(before_pods)
     for metric in METRICS.values():
@@ -175,6 +180,7 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
             gated=policy.gates(metric, exact=kind is Kind.EXACT),
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
             sessions=sessions,
+            turns=turns,
             pace=beside,
         )
         verdicts.append(judge_metric(comparison, baseline, policy))

@@ -35,6 +35,8 @@ class Comparison(Frozen, frozen=True):
     gated: bool
     sessions: int
     """Of now."""
+    turns: tuple[int, ...]
+    """Block of each value of now; empty where the sides did not take turns."""
     pace: Pace | None
     """Of the repeats of either side, where both know it."""
     incomparable: str | None
@@ -118,6 +120,7 @@ def _statistical(
         tolerance=tolerance_of(c.metric, baseline, policy),
         beside=c.pace,
         sessions_now=c.sessions,
+        turns=c.turns,
     )
     change = compare(sample, policy)
     shown = structs.replace(

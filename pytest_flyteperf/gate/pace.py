@@ -56,21 +56,17 @@ class Adjusted(NamedTuple):
 
 
 class Pace:
-    """The canaries beside the repeats of the baseline's sessions, and of now.
+    """The canaries beside the repeats of the baseline's sessions and of now, or of both's blocks.
 
     Args:
         names: of the canaries, in the order of a row.
-        before: a row for each repeat, session by session.
-        now: likewise.
+        groups: a row for each repeat, session by session, or block by block, that of now last.
         deviation: standard deviation of sessions at equal pace, as a share.
     """
 
-    def __init__(
-        self, names: Sequence[str], before: Sequence[_Rows], now: _Rows, deviation: float
-    ) -> None:
+    def __init__(self, names: Sequence[str], groups: Sequence[_Rows], deviation: float) -> None:
         self._names = names
         self._deviation = deviation
-        groups = [*before, now]
         self._within = [
             [_deviations(column) for column in zip(*rows, strict=True)] for rows in groups
         ]
@@ -105,18 +101,13 @@ class Pace:
             now: likewise.
             elasticity: share of the time that follows the CPU's pace, as far as is known.
         """
-        groups = [*before, now]
-        slopes = self._slopes([v for group in groups for v in _deviations(group)])
+        groups = self.within([*before, now])
         reference, level_now = self._reference([len(group) for group in before])
         follows, uncertain = self._follows(before, elasticity)
-        adjusted = []
-        for group, columns, (level, _) in zip(groups, self._within, self._levels, strict=True):
-            by = follows * (level - reference)
-            left = [value - by for value in group]
-            for slope, column in zip(slopes, columns, strict=True):
-                if slope:
-                    left = [value - slope * x for value, x in zip(left, column, strict=True)]
-            adjusted.append(tuple(left))
+        adjusted = [
+            tuple(value - follows * (level - reference) for value in group)
+            for group, (level, _) in zip(groups, self._levels, strict=True)
+        ]
         moved = level_now - reference
         noise = self._levels[-1][1] + math.fsum(e for _, e in self._levels[:-1]) / len(before) ** 2
         return Adjusted(
@@ -125,6 +116,45 @@ class Pace:
             taken=follows * moved,
             error=math.hypot(uncertain * moved, follows * math.sqrt(noise)),
         )
+
+    def within(self, groups: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+        """Take off what the pace explains of a time's logarithms within each group."""
+        slopes = self._slopes([v for group in groups for v in _deviations(group)])
+        left = []
+        for group, columns in zip(groups, self._within, strict=True):
+            values = list(group)
+            for slope, column in zip(slopes, columns, strict=True):
+                if slope:
+                    values = [value - slope * x for value, x in zip(values, column, strict=True)]
+            left.append(tuple(values))
+        return left
+
+    def between_neighbours(
+        self, differences: Sequence[float], elasticity: float, variance: float
+    ) -> tuple[list[float], float]:
+        """What the pace explains of each difference between neighbouring blocks.
+
+        Of a canary's difference only the share follows that is not its own noise.
+
+        Args:
+            differences: of logarithms, a pair each: the first half of the groups are the pairs'
+                earlier sides, the second half their later ones, in the same order.
+            elasticity: share of the time that follows the CPU's pace, as far as is known.
+            variance: of a difference at equal pace.
+
+        Returns:
+            What is laid to the pace of each, and the standard error that leaves in their mean.
+        """
+        half = len(differences)
+        sides = list(zip(self._levels[:half], self._levels[half:], strict=True))
+        moved = [now - before for (before, _), (now, _) in sides]
+        noise = math.fsum(a + b for (_, a), (_, b) in sides) / half
+        square = math.fsum(x * x for x in moved) / half
+        if square <= noise:
+            return [0.0] * half, 0.0
+        share = 1 - noise / square
+        follows, uncertain = _posterior(moved, differences, variance, share * elasticity)
+        return [follows * x for x in moved], uncertain * abs(math.fsum(moved) / half)
 
     def _reference(self, sizes: Sequence[int]) -> tuple[float, float]:
         levels = [level for level, _ in self._levels]
@@ -137,12 +167,8 @@ class Pace:
             return 0.0, 0.0
         levels = [level for level, _ in self._levels[:-1]]
         means = [math.fsum(group) / len(group) for group in before]
-        x, y = _deviations(levels), _deviations(means)
         variance = max(self._deviation, LEAST_DEVIATION) ** 2 + _error_of_means(before)
-        prior = 1 / (ELASTICITY_ERROR * elasticity) ** 2
-        precision = prior + math.fsum(a * a for a in x) / variance
-        told = math.fsum(a * b for a, b in zip(x, y, strict=True)) / variance
-        return (elasticity * prior + told) / precision, 1 / math.sqrt(precision)
+        return _posterior(levels, means, variance, elasticity)
 
     def _slopes(self, values: Sequence[float]) -> list[float]:
         """Slope within sessions for each canary, 0 where it explains nothing."""
@@ -173,17 +199,15 @@ class Pace:
 
 
 def pace(
-    before: Sequence[Mapping[str, Sequence[int | None]]],
-    now: Mapping[str, Sequence[int | None]],
+    groups: Sequence[Mapping[str, Sequence[int | None]]],
     repeats: Sequence[int],
     deviation: float,
 ) -> Pace | None:
     """Gather the canaries that are known beside every repeat; None without any.
 
     Args:
-        before: canary to its figures, session by session of the baseline.
-        now: likewise.
-        repeats: how many each session has, that of now last.
+        groups: canary to its figures, session by session or block by block, that of now last.
+        repeats: how many each of them has.
         deviation: standard deviation of sessions at equal pace, as a share.
     """
     names = [
@@ -191,7 +215,7 @@ def pace(
         for name in CANARIES
         if all(
             len(values := one.get(name, ())) == count and None not in values
-            for one, count in zip((*before, now), repeats, strict=True)
+            for one, count in zip(groups, repeats, strict=True)
         )
     ]
     if not names or not all(repeats):
@@ -201,7 +225,7 @@ def pace(
         columns = [[_scaled(name, value) for value in one[name]] for name in names]
         return tuple(zip(*columns, strict=True))
 
-    return Pace(names, [rows(one) for one in before], rows(now), deviation)
+    return Pace(names, [rows(one) for one in groups], deviation)
 
 
 def _scaled(name: str, value: int | None) -> float:
@@ -226,6 +250,16 @@ def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
                 by = rows[r][i]
                 rows[r] = [a - by * b for a, b in zip(rows[r], rows[i], strict=True)]
     return [row[size:] for row in rows]
+
+
+def _posterior(
+    x: Sequence[float], y: Sequence[float], variance: float, expected: float
+) -> tuple[float, float]:
+    """Slope of y over x with its standard error, where `expected` is known to a quarter."""
+    x, y = _deviations(x), _deviations(y)
+    prior = 1 / (ELASTICITY_ERROR * expected) ** 2
+    precision = prior + _dot(x, x) / variance
+    return (expected * prior + _dot(x, y) / variance) / precision, 1 / math.sqrt(precision)
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

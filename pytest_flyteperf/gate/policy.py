@@ -118,9 +118,12 @@ class Policy(Frozen, frozen=True):
         the early looks leave nearly all of it to the last.
         """
         spent = 1.0 if self.budget is None else min(1.0, repeats / self.budget)
-        return Tails(
-            _spent(self.false_alarms / self.comparisons, spent), _spent(self.misses, spent)
-        )
+        return Tails(*(_spent(chance, spent) for chance in self.whole))
+
+    @property
+    def whole(self) -> Tails:
+        """The chances of error that one comparison may spend on its whole budget."""
+        return Tails(self.false_alarms / self.comparisons, self.misses)
 
     def more(self, repeats: int) -> int:
         """Return how many repeats to add before the next look; 0 when the budget is spent."""

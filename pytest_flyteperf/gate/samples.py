@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_flyteperf.gate import statistics
 from pytest_flyteperf.gate.baseline import known_values
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_flyteperf.gate.baseline import Baseline, Session
     from pytest_flyteperf.gate.policy import Policy
     from pytest_flyteperf.model import Measures
+
+T = TypeVar("T")
 
 AGREEMENT: Final = 0.8
 """Share of the baseline's repeats that agree on a count of a pod-free execution, if it is exact."""
@@ -43,31 +45,42 @@ def kind_of(metric: Metric, before: Sequence[int], *, podless: bool) -> Kind:
     return Kind.RANGED
 
 
+def by_turn(values: Sequence[T], turns: Sequence[int]) -> tuple[tuple[T, ...], ...]:
+    """Part values of now by the block they were measured in; all together where there are none."""
+    blocks: dict[int, list[T]] = {}
+    for value, turn in zip(values, turns or [0] * len(values), strict=True):
+        blocks.setdefault(turn, []).append(value)
+    return tuple(tuple(block) for block in blocks.values())
+
+
 def pace_beside(
-    sessions: Sequence[Session], valid: Sequence[Measures], policy: Policy
+    sessions: Sequence[Session],
+    valid: Sequence[Measures],
+    policy: Policy,
+    turns: Sequence[int] = (),
 ) -> Pace | None:
     """Return the pace of the repeats of either side, or None where they do not both know it."""
-    now = {name: tuple(m.canaries.get(name) for m in valid) for name in CANARIES}
-    return _pace(sessions, now, len(valid), policy)
+    now = [
+        ({name: tuple(m.canaries.get(name) for m in block) for name in CANARIES}, len(block))
+        for block in by_turn(valid, turns)
+    ]
+    return _pace(sessions, now, policy)
 
 
 def own_pace(baseline: Baseline, policy: Policy) -> Pace | None:
     """The pace of a head that is measured when the machine is as fast as in the last session."""
     latest = baseline.sessions[-1]
-    return _pace(baseline.sessions, latest.canaries, latest.repeats, policy)
+    return _pace(baseline.sessions, [(latest.canaries, latest.repeats)], policy)
 
 
 def _pace(
     sessions: Sequence[Session],
-    now: Mapping[str, Sequence[int | None]],
-    repeats: int,
+    now: Sequence[tuple[Mapping[str, Sequence[int | None]], int]],
     policy: Policy,
 ) -> Pace | None:
+    groups = [*((session.canaries, session.repeats) for session in sessions), *now]
     return pace(
-        [session.canaries for session in sessions],
-        now,
-        [*(session.repeats for session in sessions), repeats],
-        policy.session_deviation,
+        [sung for sung, _ in groups], [repeats for _, repeats in groups], policy.session_deviation
     )
 
 
@@ -80,6 +93,7 @@ def sample_of(  # noqa: PLR0913 (what is compared, from where it comes)
     tolerance: tuple[float | None, str],
     beside: Pace | None,
     sessions_now: int = 1,
+    turns: Sequence[int] = (),
 ) -> Sample:
     """Set the repeats of now beside the sessions of a baseline.
 
@@ -91,6 +105,8 @@ def sample_of(  # noqa: PLR0913 (what is compared, from where it comes)
         tolerance: growth that somebody accepts, as a share, and who; None for the default.
         beside: the pace of the repeats; it holds where every one of them knows the metric.
         sessions_now: how many deployments `now` comes from.
+        turns: which block each of `now` was measured in, in the order of the sessions beside them;
+            empty where they did not take turns.
     """
     asked, source = tolerance
     return Sample(
@@ -101,6 +117,7 @@ def sample_of(  # noqa: PLR0913 (what is compared, from where it comes)
         asked=asked,
         asked_by=source,
         sessions=sessions_now,
+        turns=by_turn(now, turns) if turns else (),
         pace=beside if _everywhere(sessions, metric.name) else None,
         elasticity=_elasticity(sessions, metric.name),
     )

@@ -63,6 +63,14 @@ def median(values: Sequence[float]) -> float:
     return (ordered[middle - 1] + ordered[middle]) / 2
 
 
+def pseudomedian(values: Sequence[float]) -> float:
+    """Hodges and Lehmann's location of one sample: the median of all means of two of its values.
+
+    A value is paired with itself too.
+    """
+    return median([(x + y) / 2 for i, x in enumerate(values) for y in values[i:]])
+
+
 class Pairs:
     """All differences between two samples, in order: what the shift and its intervals come from."""
 
@@ -188,6 +196,38 @@ def repeats_needed(before: int, tail: float) -> int | None:
         if rank_below(before, count, tail) is not None:
             return count
     return None
+
+
+@lru_cache(maxsize=1024)
+def t_quantile(tail: float, freedom: int) -> float:
+    """Deviate of Student's t that is exceeded with chance `tail`, at most a half.
+
+    Its distribution function is a finite sum for whole degrees of freedom (Abramowitz and Stegun,
+    26.7.3 and 26.7.4); this inverts it by bisection.
+    """
+    low, high = 0.0, 1.0
+    while _t_exceeded(high, freedom) > tail:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _t_exceeded(middle, freedom) > tail else (low, middle)
+    return high
+
+
+def _t_exceeded(deviate: float, freedom: int) -> float:
+    """Chance that Student's t lies above a deviate of 0 or more."""
+    angle = math.atan2(deviate, math.sqrt(freedom))
+    cosine = math.cos(angle) ** 2
+    term = total = 1.0 if freedom > 1 else 0.0
+    odd = freedom % 2
+    for i in range(2 + odd, freedom, 2):
+        term *= cosine * (i - 1) / i
+        total += term
+    if odd:
+        inner = 2 / math.pi * (angle + math.sin(angle) * math.cos(angle) * total)
+    else:
+        inner = math.sin(angle) * total
+    return (1 - inner) / 2
 
 
 def _exact_rank(first: int, second: int, tail: float) -> int | None:

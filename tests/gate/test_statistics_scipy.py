@@ -66,7 +66,7 @@ def test_a_slope_is_that_of_linear_regression():
     rows = tuple((v,) for v in x)
     twice = [v - sum(y) / len(y) for v in (*y, *y)]
 
-    [slope] = Pace(["other_cpu_ppm"], [rows], rows, 0.02)._slopes(twice)
+    [slope] = Pace(["other_cpu_ppm"], [rows, rows], 0.02)._slopes(twice)
 
     assert slope == pytest.approx(stats.linregress(x, y).slope)
 
