@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.execute import RegisteredPlan
 from pytest_flyteperf.gate import Policy
+from pytest_flyteperf.gate.policy import COMPARISONS, COMPARISONS_A_CASE
 from pytest_flyteperf.model import METRICS, RunPlan, Shape, Size
 from pytest_flyteperf.settings import LEAST_BLOCK
 
@@ -238,12 +239,17 @@ def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:
     )
 
 
-def policy(item: pytest.Item, settings: Settings) -> Policy:
+def policy(item: pytest.Item, settings: Settings, cases: int = 1) -> Policy:
     """How a test's case is gated: what was typed, else its marker, ini file, the default.
 
     Tolerances add up metric by metric. Where the number of repeats was not typed, a case may take
     up to twice its own while its verdict is open; in a comparison of two Flytes, as many blocks as
     are allowed.
+
+    Args:
+        item: the test.
+        settings: of the run.
+        cases: of the run; a comparison of two Flytes keeps its false alarms over these.
 
     Raises:
         UsageError: a metric is unknown, or a tolerance is none.
@@ -261,6 +267,7 @@ def policy(item: pytest.Item, settings: Settings) -> Policy:
         gate=None if gate is None else tuple(gate),
         tolerances={**other, **strongest},
         budget=_budget(settings, run_plan(item, settings).repeats),
+        comparisons=COMPARISONS if settings.base is None else COMPARISONS_A_CASE * max(1, cases),
         strict=settings.strict,
     )
 

@@ -21,6 +21,7 @@ from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.judgement import baseline_of, is_settled, verdict_on
 from pytest_flyteperf.model import Deployment, Repeat, Size
 from pytest_flyteperf.result import CaseResult, Measured
+from pytest_flyteperf.run import is_benchmark
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import Stack
@@ -152,12 +153,13 @@ class Measurement:
     def _empty(self, deployment: Deployment) -> CaseResult:
         """The result of the case before its first repeat."""
         name = benchmark.case_name(self._item)
+        cases = sum(map(is_benchmark, self._item.session.items))
         return CaseResult(
             case=name,
             size=Size(self._site.settings.size),
             nodeid=self._item.nodeid,
             plan=benchmark.run_plan(self._item, self._site.settings),
-            policy=benchmark.policy(self._item, self._site.settings),
+            policy=benchmark.policy(self._item, self._site.settings, cases),
             subject=deployment.subject,
             environment=deployment.environment,
             folder=str(self._site.folder / name),

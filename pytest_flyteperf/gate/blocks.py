@@ -13,13 +13,13 @@ from msgspec import structs
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate.baseline import Accepted, Baseline, session
 from pytest_flyteperf.gate.judge import judge, undecided
+from pytest_flyteperf.gate.policy import COMPARISONS_A_CASE, Policy
 from pytest_flyteperf.gate.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_flyteperf.gate.policy import Policy
-    from pytest_flyteperf.gate.verdict import CaseVerdict
+    from pytest_flyteperf.gate.verdict import CaseVerdict, MetricVerdict
     from pytest_flyteperf.model import Environment, Measures, Size, Subject
 
 LEAST_BLOCKS: Final = 2
@@ -66,7 +66,7 @@ def judge_blocks(
     Args:
         base: of `as_baseline`.
         head: its blocks in the same order, invalid repeats included, warm-ups not.
-        policy: None for the default one.
+        policy: None for that of a single case.
         problems: why repeats of the head failed.
 
     Raises:
@@ -91,7 +91,7 @@ def judge_blocks(
         [measures for measures, _ in samples],
         structs.replace(base, sessions=tuple(beside[_name(i)] for i in paired)),
         base.environment,
-        policy,
+        policy or Policy(comparisons=COMPARISONS_A_CASE),
         problems=problems,
         turns=[i for _, i in samples],
     )
@@ -105,9 +105,20 @@ def unsettled(verdict: CaseVerdict) -> bool:
     """Whether more blocks could decide a case, or decide it more sharply.
 
     A metric that holds only because its resolution is all it is held to holds little: its base
-    grows with every block, so more of them sharpen it. A regression is one however blunt.
+    grows with every block, so more of them sharpen it. One that holds and seems to have shrunk may
+    yet turn out improved. A regression is one however blunt.
     """
     if verdict.verdict in {Verdict.FAILED, Verdict.INVALID, Verdict.REGRESSED}:
         return False
-    blunt = any(m.tolerance_from == "resolution" for m in verdict.of(Verdict.PASS))
-    return blunt or undecided(verdict)
+    held = verdict.of(Verdict.PASS)
+    return undecided(verdict) or any(
+        m.tolerance_from == "resolution" or _seems_improved(m) for m in held
+    )
+
+
+def _seems_improved(metric: MetricVerdict) -> bool:
+    return (
+        metric.ratio is not None
+        and metric.tolerance is not None
+        and metric.ratio * (1 + metric.tolerance) < 1
+    )

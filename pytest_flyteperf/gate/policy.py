@@ -38,10 +38,12 @@ FALSE_ALARMS: Final = 0.01
 """Chance that an unchanged portfolio has any case regressed."""
 MISSES: Final = 0.05
 """Chance that a change as large as the tolerance passes."""
-COMPARISONS: Final = 100
+COMPARISONS_A_CASE: Final = 4
+"""Times and ranged counts that are gated of a case."""
+COMPARISONS: Final = 25 * COMPARISONS_A_CASE
 """
-Times and ranged counts that a portfolio gates: 25 cases with four each. A constant, so that a case
-gets the same verdict alone and among others; a larger portfolio asks for more.
+Those of a portfolio. A constant, so that a case gets the same verdict alone and among others; a
+larger portfolio asks for more. Two Flytes in turns are compared in the cases of that one run.
 """
 SESSION_DEVIATION: Final = 0.02
 """

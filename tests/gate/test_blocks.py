@@ -80,7 +80,7 @@ def test_one_block_is_too_few():
         judge_blocks(base(blocks(1)), blocks(2, count=1))
 
     assert str(refused.value) == (
-        "chain: 6 blocks of base and 1 of head; measure at least 2 of each"
+        "chain: 6 blocks of base and 1 of head, 1 of them neighbours; measure at least 2 of each"
     )
 
 
@@ -146,5 +146,20 @@ def test_canaries_keep_turns_sharp_when_the_pace_wanders():
             yield judge_blocks(base(sides[0]), sides[1]).verdict
 
     assert Verdict.REGRESSED not in list(judged(1.0))
-    assert list(judged(1.15)).count(Verdict.REGRESSED) >= 34
-    assert list(judged(1.15, told=False)).count(Verdict.REGRESSED) <= 10
+    assert list(judged(1.1)).count(Verdict.REGRESSED) >= 34
+    assert list(judged(1.1, told=False)).count(Verdict.REGRESSED) <= 10
+
+
+def test_a_block_without_a_valid_repeat_leaves_its_neighbour_out():
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="x")
+    head = blocks(2)
+    head[1] = [structs.replace(m, findings=(lost,)) for m in head[1]]
+    odd = blocks(1)
+    odd[1] = repeats(handle_ns=[9000 * MS] * 8, node_events=[18] * 8)
+
+    verdict = judge_blocks(base(odd), head)
+
+    assert (verdict.repeats, len(verdict.invalid)) == (40, 8)
+    assert verdict.verdict is Verdict.PASS
+    (working,) = [m for m in verdict.metrics if m.metric == "handle_ns"]
+    assert working.baseline.most < 1000 * MS

@@ -211,3 +211,10 @@ def test_one_value_is_never_enough():
 
 def test_one_repeat_is_enough_where_the_risk_allows():
     assert statistics.repeats_needed(30, 0.05) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "middle"), [([3.0], 3.0), ([1.0, 2.0], 1.5), ([1.0, 2.0, 9.0], 2.0)]
+)
+def test_the_pseudomedian_is_the_median_of_means_of_two(values, middle):
+    assert statistics.pseudomedian(values) == middle

@@ -76,3 +76,11 @@ def test_the_upper_bound_of_a_rate_is_that_of_clopper_and_pearson(hits, rounds):
     expected = stats.binomtest(hits, rounds).proportion_ci(0.90, "exact").high
 
     assert error_rates.upper_bound(hits, rounds) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 8, 13, 40])
+@pytest.mark.parametrize("tail", [0.5, 0.05, 0.0025, 1e-4, 7e-8])
+def test_the_quantile_is_that_of_students_t(freedom, tail):
+    found = statistics.t_quantile(tail, freedom)
+
+    assert found == pytest.approx(stats.t.isf(tail, freedom), rel=1e-6, abs=1e-9)
