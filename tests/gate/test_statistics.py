@@ -214,7 +214,7 @@ def test_one_repeat_is_enough_where_the_risk_allows():
 
 
 @pytest.mark.parametrize(
-    ("values", "middle"), [([3.0], 3.0), ([1.0, 2.0], 1.5), ([1.0, 2.0, 9.0], 2.0)]
+    ("values", "middle"), [([3.0], 3.0), ([1.0, 2.0], 1.5), ([1.0, 2.0, 9.0], 3.5)]
 )
 def test_the_pseudomedian_is_the_median_of_means_of_two(values, middle):
     assert statistics.pseudomedian(values) == middle
