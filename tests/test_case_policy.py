@@ -17,13 +17,13 @@ TIMES = {name for name, metric in METRICS.items() if metric.unit == "ns"}
 def policy(pytester):
     """The policy of a case with this marker, flags and ini keys."""
 
-    def made(marker="", ini=(), **flags):
+    def made(marker="", ini=(), cases=1, **flags):
         item = pytester.getitem(
             f"import pytest\n@pytest.mark.flyteperf({marker})\ndef test_chain(flyteperf): pass",
             "test_chain",
         )
         settings = resolve(flags, {}, dict(ini).get, Path())
-        return benchmark.policy(item, settings), benchmark.run_plan(item, settings)
+        return benchmark.policy(item, settings, cases), benchmark.run_plan(item, settings)
 
     return made
 
@@ -93,3 +93,12 @@ def test_a_policy_that_cannot_be_meant_is_refused_before_anything_starts(
 
     assert outcome.ret == pytest.ExitCode.USAGE_ERROR
     assert message in outcome.stderr.str()
+
+
+@pytest.mark.parametrize(("flags", "comparisons"), [({}, 100), ({"base": "v1.16.8"}, 12)])
+def test_false_alarms_are_kept_over_a_portfolio_or_the_cases_that_take_turns(
+    policy, flags, comparisons
+):
+    held, _ = policy(cases=3, **flags)
+
+    assert held.comparisons == comparisons

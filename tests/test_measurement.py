@@ -66,7 +66,10 @@ def measured(tmp_path, monkeypatch):
             lambda spec, _, plan, out_dir, **_more: run(spec, plan, out_dir),
         )
         item = SimpleNamespace(
-            name="test_chain", nodeid="test_it.py::test_chain", iter_markers=lambda _: ()
+            name="test_chain",
+            nodeid="test_it.py::test_chain",
+            iter_markers=lambda _: (),
+            session=SimpleNamespace(items=[]),
         )
         return Measurement(site, item, SimpleNamespace(subject=RELEASE, environment=HERE))
 

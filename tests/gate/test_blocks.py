@@ -24,6 +24,7 @@ def blocks(seed, effect=1.0, count=6, size=8, deviation=0.01):
 
 
 FINE = Policy(session_deviation=0, comparisons=1, tolerances={"handle_ns": 0.2})
+FINE_TURNS = Policy(comparisons=4, budget=128, tolerances={"handle_ns": 0.05})
 
 
 def base(made):
@@ -163,3 +164,13 @@ def test_a_block_without_a_valid_repeat_leaves_its_neighbour_out():
     assert verdict.verdict is Verdict.PASS
     (working,) = [m for m in verdict.metrics if m.metric == "handle_ns"]
     assert working.baseline.most < 1000 * MS
+
+
+def test_what_seems_to_have_shrunk_is_measured_on():
+    shrunk = judge_blocks(base(blocks(1, 1.06, count=4)), blocks(2, count=4), FINE_TURNS)
+
+    (working,) = [m for m in shrunk.metrics if m.metric == "handle_ns"]
+    assert working.verdict is Verdict.PASS
+    assert working.tolerance_from == "asked"
+    assert working.ratio < 0.95
+    assert unsettled(shrunk)

@@ -40,7 +40,7 @@ def test_a_difference_varies_at_least_by_what_processes_draw():
 
 
 def test_a_difference_varies_at_least_by_what_its_repeats_explain():
-    source = random.Random(1)  # noqa: S311
+    source = random.Random(1)
     blocks = [[source.gauss(0, 0.2) for _ in range(5)] for _ in range(200)]
 
     found = neighbours(blocks, blocks, 1.0, None, 1.0)
@@ -50,7 +50,7 @@ def test_a_difference_varies_at_least_by_what_its_repeats_explain():
 
 
 def test_a_difference_varies_by_what_pairs_show_beyond_that():
-    source = random.Random(2)  # noqa: S311
+    source = random.Random(2)
     before = [[0.0] * 5] * 200
     now = [[source.gauss(0, 0.3)] * 5 for _ in range(200)]
 
@@ -109,7 +109,7 @@ def test_what_does_not_follow_the_cpu_keeps_its_differences(names, elasticity):
 
 
 def test_a_canary_that_only_varies_by_itself_explains_nothing():
-    source = random.Random(3)  # noqa: S311
+    source = random.Random(3)
     noise = [[source.gauss(0, 0.1) for _ in range(5)] for _ in range(400)]
     level = [[0.0] * 5] * 200
 

@@ -104,7 +104,7 @@ class Plan(NamedTuple):
 
 def verdicts(machine, plan, effect):
     """How often each verdict of the working time came out."""
-    source = random.Random(plan.seed)  # noqa: S311 (noise, not secrets)
+    source = random.Random(plan.seed)
     policy = Policy(comparisons=COMPARISONS_A_CASE, budget=plan.blocks * plan.count)
     found = Counter()
     for _ in range(plan.rounds):
@@ -151,4 +151,4 @@ def table(rounds, seed):
 
 if __name__ == "__main__":
     for line in table(rounds=400, seed=20261126):
-        print(line, flush=True)  # noqa: T201
+        print(line, flush=True)
