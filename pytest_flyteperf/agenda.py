@@ -19,6 +19,8 @@ class Agenda(NamedTuple):
 
     cases: tuple[str, ...]
     lines: tuple[str, ...]
+    executions: dict[str, int]
+    """Of each case, warm-ups included; with two Flytes in turns at most so many."""
 
 
 def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
@@ -29,16 +31,20 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
     """
     check_comparison(settings)
     cases: dict[str, str] = {}
+    executions: dict[str, int] = {}
     repeats = 0
     for item in filter(is_benchmark, items):
         name = benchmark.case_name(item)
-        repeats += benchmark.run_plan(item, settings).repeats
+        plan = benchmark.run_plan(item, settings)
+        repeats += plan.repeats
         benchmark.policy(item, settings)
         benchmark.needs(item)
         if name in cases:
             raise UsageError(f"{item.nodeid} and {cases[name]} are both case {name!r}; rename one")
         cases[name] = item.nodeid
-    return Agenda(tuple(cases), tuple(_lines(len(cases), repeats, settings)))
+        turns = 1 if settings.base is None else 2 * settings.blocks
+        executions[name] = turns * (plan.warmups + plan.repeats)
+    return Agenda(tuple(cases), tuple(_lines(len(cases), repeats, settings)), executions)
 
 
 def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:

@@ -16,6 +16,7 @@ from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Call, Finished
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.execute import CaseSpec, run_case
+from pytest_flyteperf.forecast import Forecast
 from pytest_flyteperf.gate import Baseline, BaselineStore, undecided
 from pytest_flyteperf.gate import check as check_policy
 from pytest_flyteperf.judgement import baseline_of, is_settled, verdict_on
@@ -39,6 +40,11 @@ class Site(NamedTuple):
     folder: Path
     """Of the run."""
     screen: Screen
+    forecast: Forecast
+
+    def tell(self, message: str, /) -> None:
+        """Show what goes on, and how long the run still takes."""
+        self.screen(f"{self.forecast.told()}{message}")
 
 
 class Measurement:
@@ -75,10 +81,11 @@ class Measurement:
             self._deployment,
             plan,
             out_dir=self._site.folder if call.units is None else Path(result.folder),
-            progress=self._site.screen,
+            progress=self._site.tell,
             lock=self._site.stack.machine_lock(self._item.nodeid),
             control=self._site.stack.control,
         )
+        self._site.forecast.begin(result.case, plan.warmups + plan.repeats)
         self.result = result
         case_result.save(result)
         baseline = baseline_of(result, self._site.store)
@@ -91,6 +98,7 @@ class Measurement:
             for repeat in run:
                 digest = case_result.joined(smaller, run.digest)
                 result = self.result = result.having(_measured(repeat, call.units), digest=digest)
+                self._site.forecast.finished(result.case)
                 result.shape()
                 more = 0
                 if replaced < min(result.invalid_at(call.units), plan.spare):
@@ -100,6 +108,7 @@ class Measurement:
                     more = self._still_needed(result, baseline)
                 planned += more
                 run.more(more)
+                self._site.forecast.more(result.case, more)
         finally:
             self._site.screen.clear()
             case_result.save(result)
@@ -118,15 +127,18 @@ class Measurement:
             Stage(
                 start=sides.start,
                 folder=self._site.folder,
-                progress=self._site.screen,
+                progress=self._site.tell,
                 lock=self._site.stack.machine_lock(self._item.nodeid),
                 control=self._site.stack.control,
             ),
             self._site.settings.blocks,
             lambda: sides.result is not None and is_settled(sides.result),
         )
+        each = empty.plan.warmups + empty.plan.repeats
+        self._site.forecast.begin(empty.case, 2 * self._site.settings.blocks * each)
         try:
             for finished in turns:
+                self._site.forecast.finished(empty.case)
                 sides.add(finished)
                 self.result = sides.result
         finally:

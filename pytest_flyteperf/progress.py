@@ -42,6 +42,20 @@ def elapsed(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def left(seconds: float, *, at_most: bool = False) -> str:
+    """How long something still takes, no finer than such a guess can be.
+
+    >>> left(7), left(44), left(250), left(250, at_most=True)
+    ('about 10 s left', 'about 40 s left', 'about 4 min left', 'at most 5 min left')
+    """
+    how, least = ("at most", 0.999) if at_most else ("about", 0.5)
+    if seconds < 60:  # noqa: PLR2004 # seconds of a minute
+        return f"{how} {max(1, int(seconds / 10 + least)) * 10} s left"
+    minutes = int(seconds / 60 + least)
+    shown = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004 # minutes of an hour
+    return f"{how} {shown} left"
+
+
 class Beat:
     """One phase of work: a line when it starts, then at most one per `BEAT_S` with its age."""
 

@@ -27,11 +27,12 @@ from pytest_flyteperf.errors import (
     RegistrationError,
     UsageError,
 )
+from pytest_flyteperf.forecast import Forecast, earlier
 from pytest_flyteperf.gate import BaselineStore
 from pytest_flyteperf.judgement import baseline_of, fails, verdict_on
 from pytest_flyteperf.measurement import Measurement, Site
 from pytest_flyteperf.model import Cluster, Deployment, Size
-from pytest_flyteperf.report import github
+from pytest_flyteperf.report import github, runs
 from pytest_flyteperf.run import folder, is_whole
 from pytest_flyteperf.screen import Screen
 from pytest_flyteperf.settings import Settings
@@ -61,6 +62,7 @@ class Session:
             store=BaselineStore(settings.baseline_dir),
             folder=folder(config, settings.out),
             screen=screen,
+            forecast=Forecast({}, {}),
         )
         self._planned: tuple[str, ...] = ()
 
@@ -77,6 +79,11 @@ class Session:
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
         self._planned = planned.cases
+        settings = self._site.settings
+        known = earlier(_earlier_runs(settings), planned.cases, Size(settings.size))
+        self._site = self._site._replace(
+            forecast=Forecast(planned.executions, known, at_most=settings.base is not None)
+        )
         return planned.lines
 
     @contextmanager
@@ -205,6 +212,14 @@ class Session:
             _refuse(str(error))
         finally:
             self._site.screen.clear()
+
+
+def _earlier_runs(settings: Settings) -> tuple[runs.Run, ...]:
+    """What the run store knows; a forecast does without one that cannot be read."""
+    try:
+        return runs.read(settings.out)[0]
+    except UsageError:
+        return ()
 
 
 def _base(settings: Settings) -> Settings:

@@ -9,6 +9,7 @@ import pytest
 from pytest_flyteperf import measurement, result
 from pytest_flyteperf.benchmark import Call
 from pytest_flyteperf.errors import ExecutionError
+from pytest_flyteperf.forecast import Forecast
 from pytest_flyteperf.gate import BaselineStore
 from pytest_flyteperf.measurement import Measurement, Site
 from pytest_flyteperf.model import Finding, Severity
@@ -52,6 +53,7 @@ def measured(tmp_path, monkeypatch):
             store=store,
             folder=tmp_path / "run",
             screen=Screen(),
+            forecast=Forecast({}, {}),
         )
         left = iter(repeats(rounds=rounds))
         spoilt = iter([(LOST,)] * invalid)

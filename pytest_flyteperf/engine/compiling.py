@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from pytest_flyteperf.engine.golang import POLL_S, Go, run_go
 from pytest_flyteperf.model import Frozen
-from pytest_flyteperf.progress import Beat, Progress, elapsed
+from pytest_flyteperf.progress import Beat, Progress, elapsed, left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FETCHING = "go: downloading "
+TELLING = 0.1
+"""Share of the packages from which on their pace says how long the rest takes; what Go's cache
+holds is not among those that it names, and then the build ends sooner."""
 
 
 class Recipe(Frozen, frozen=True):
@@ -57,7 +60,7 @@ def compile_all(go: Go, recipes: Sequence[Recipe], progress: Progress) -> None:
                 done, left = wait(left, timeout=POLL_S, return_when=FIRST_COMPLETED)
                 for one in done:
                     one.result()
-                beat.tick(told(meters))
+                beat.tick(told(meters, beat.age_s))
         finally:
             stop.set()
     progress(f"engine: built {names} in {elapsed(beat.age_s)}")
@@ -91,8 +94,13 @@ class Meter:
             self.compiled += 1
 
 
-def told(meters: Sequence[Meter]) -> str:
-    """How far all are: modules until the last recipe has its own, packages from the first on."""
+def told(meters: Sequence[Meter], age_s: float) -> str:
+    """How far all are: modules until the last recipe has its own, packages from the first on.
+
+    Args:
+        meters: of the recipes.
+        age_s: seconds since the first recipe began.
+    """
     known = [meter.most for meter in meters if meter.most is not None]
     fetched = sum(meter.fetched for meter in meters)
     compiled = sum(meter.compiled for meter in meters)
@@ -102,6 +110,8 @@ def told(meters: Sequence[Meter]) -> str:
     if compiled:
         most = f" of at most {sum(known):,}" if len(known) == len(meters) else ""
         parts.append(f"{compiled:,}{most} packages compiled")
+        if most and compiled > TELLING * sum(known):
+            parts.append(left(age_s * (sum(known) / compiled - 1), at_most=True))
     parts += [f"last {meter.last}" for meter in meters if meter.last][-1:]
     return ", ".join(parts)
 

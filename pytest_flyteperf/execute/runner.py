@@ -24,7 +24,7 @@ from pytest_flyteperf.execute.phase import phase_offset_ns, wait_for_phase
 from pytest_flyteperf.execute.registered import RegisteredPlan, find
 from pytest_flyteperf.execute.registration import register
 from pytest_flyteperf.model import Deployment, Repeat, RunPlan
-from pytest_flyteperf.progress import Progress
+from pytest_flyteperf.progress import Beat, Progress
 
 ABORT_S = 30.0
 """How long an aborted execution may take to end."""
@@ -152,7 +152,7 @@ class CaseRun:
 
     def _repeat(self, prepared: Prepared, index: int, *, warmup: bool) -> Repeat:
         collector = prepared.collector
-        label = f"{'warm-up' if warmup else 'repeat'} {index}"
+        label = f"warm-up {index + 1}" if warmup else f"repeat {index + 1} of {self._repeats}"
         name = execution_name(self._spec.name, index, warmup=warmup)
         mark = collector.mark()
         offset_ns = None
@@ -160,13 +160,13 @@ class CaseRun:
         if self._plan.random_phase and not warmup:
             offset_ns = phase_offset_ns(self._plan.seed, self._spec.name, index)
             phase_wait_ns = wait_for_phase(offset_ns)
-        self._progress(f"{self._spec.name}: {label}: {name}")
+        beat = Beat(self._progress, f"{self._spec.name}: {label}: {name}")
         self._journal.started(name)
         try:
             submitted_ns = time.time_ns()
             self._submit(prepared, name)
             accepted_ns = time.time_ns()
-            end, timed_out = self._wait(collector, name, mark)
+            end, timed_out = self._wait(collector, name, mark, beat)
             came = self._ending(prepared, end, timed_out=timed_out)
             folder = self._folder / (f"warmup-{index}" if warmup else str(index))
             submission = Submission(
@@ -237,9 +237,13 @@ class CaseRun:
                 f"{self._spec.name}: {name} was refused: {error.reason}"
             ) from error
 
-    def _wait(self, collector: Collector, name: str, mark: Mark) -> tuple[End, bool]:
+    def _wait(self, collector: Collector, name: str, mark: Mark, beat: Beat) -> tuple[End, bool]:
+        def guard() -> None:
+            self._watch.guard()
+            beat.tick()
+
         timeout_s = self._spec.timeout_s or self._plan.timeout_s
-        end = collector.wait(name, mark, timeout_s, self._watch.guard)
+        end = collector.wait(name, mark, timeout_s, guard)
         if end is not None:
             return end, False
         self._progress(f"{self._spec.name}: {name} takes longer than {timeout_s:g} s, aborting it")

@@ -31,11 +31,15 @@ def meter(*lines, most=None, then=()):
             [meter("x v1", most=2000, then=["a", "b"]), meter("y v2", most=30, then=["c"])],
             "3 of at most 2,030 packages compiled, last c",
         ),
+        (
+            [meter(most=20, then=["a", "b"]), meter(most=10, then=["c", "d"])],
+            "4 of at most 30 packages compiled, at most 11 min left, last d",
+        ),
     ],
-    ids=["at first", "while both fetch", "while one fetches", "while both compile"],
+    ids=["at first", "while both fetch", "while one fetches", "while both compile", "later"],
 )
 def test_it_is_told(meters, line):
-    assert told(meters) == line
+    assert told(meters, age_s=100) == line
 
 
 @pytest.mark.parametrize("line", ["a", None], ids=["that talks", "that is silent"])

@@ -88,7 +88,7 @@ def endless(deployment, tmp_path):
 def submitted(process, leftovers):
     """Wait until the execution of an endless run is there; returns its name."""
     for line in process.stdout:
-        if "repeat 0: endless-r00-" in line:
+        if "repeat 1 of 1: endless-r00-" in line:
             name = line.split()[-1]
             while f"{name}-n0-0" not in leftovers():
                 assert process.poll() is None
