@@ -3,4 +3,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest_project import engine, project, shared_project  # noqa: F401 # fixtures
+from conftest_project import (  # noqa: F401 # fixtures
+    engine,
+    project,
+    shared_project,
+    standing,
+    standing_project,
+)

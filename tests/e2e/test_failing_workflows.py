@@ -5,8 +5,8 @@ import pytest
 pytestmark = pytest.mark.engine
 
 
-def test_each_failure_has_its_line_and_others_go_on(project):
-    project.write(
+def test_each_failure_has_its_line_and_others_go_on(standing_project):
+    standing_project.write(
         "test_it.py",
         """
         import pytest
@@ -43,7 +43,7 @@ def test_each_failure_has_its_line_and_others_go_on(project):
             assert flyteperf(add_once, a=1) == 2
         """,
     )
-    code, output = project.run("--flyteperf-repeats=1", "--flyteperf-warmups=0")
+    code, output = standing_project.run("--flyteperf-repeats=1", "--flyteperf-warmups=0")
 
     assert code == 1
     assert "Traceback" not in output

@@ -24,17 +24,17 @@ BENCHMARK = """
 
 
 @pytest.fixture
-def baseline(project):
+def baseline(standing_project):
     """A project whose benchmark has a baseline."""
-    project.write("test_it.py", BENCHMARK)
-    code, output = measured(project, "--flyteperf-update=new", "--flyteperf-keep")
+    standing_project.write("test_it.py", BENCHMARK)
+    code, output = measured(standing_project, "--flyteperf-update=new")
     assert code == 0, output
     assert "baselines: 1 written to baselines/local-stand-in-" in output
-    return project
+    return standing_project
 
 
 def test_an_unchanged_system_is_not_regressed_and_a_changed_count_is(baseline):
-    code, output = baseline.run("--flyteperf-baseline", "--flyteperf-keep")
+    code, output = baseline.run("--flyteperf-baseline")
     assert ran(code, output), output
     assert "regressed" not in output
 
@@ -52,24 +52,20 @@ def test_an_unchanged_system_is_not_regressed_and_a_changed_count_is(baseline):
     assert any("CRD writes" in x and str(fewer[0]) in x for x in output.splitlines()), output
 
 
-def test_without_a_baseline_it_passes_with_a_line_and_fails_under_strict(project):
-    project.write("test_it.py", BENCHMARK)
-    once = "--flyteperf-baseline", "--flyteperf-repeats=1", "--flyteperf-keep"
-    code, output = measured(project, *once)
+def test_without_a_baseline_it_passes_with_a_line_and_fails_under_strict(standing_project):
+    standing_project.write("test_it.py", BENCHMARK)
+    once = "--flyteperf-baseline", "--flyteperf-repeats=1"
+    code, output = measured(standing_project, *once)
     assert code == 0, output
     assert "echo_chain: no-baseline" in output
 
-    code, output = measured(
-        project, "--flyteperf-baseline", "--flyteperf-strict", "--flyteperf-repeats=1"
-    )
+    code, output = measured(standing_project, *once, "--flyteperf-strict")
     assert code == 1
     assert "no baseline" in output
 
 
 def test_a_tolerance_that_cannot_be_decided_is_refused_and_a_renamed_baseline_told(baseline):
-    code, output = baseline.run(
-        "--flyteperf-baseline", "--flyteperf-tolerance=0.001", "--flyteperf-keep"
-    )
+    code, output = baseline.run("--flyteperf-baseline", "--flyteperf-tolerance=0.001")
     assert code == 1
     assert "tolerance 0.1 % of duration cannot be decided with" in output
     assert "Traceback" not in output

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from project import ran
+from project import measured
 
 from tests.doubles.slow_proxy import slow_proxy
 
@@ -53,17 +53,16 @@ BENCHMARKS = """
 def recorded(shared_project):
     """A project whose cases have baselines, and whose Flyte is up."""
     shared_project.write("test_it.py", BENCHMARKS)
-    code, output = shared_project.run("--flyteperf-update=new", "--flyteperf-keep")
-    assert ran(code, output), output
+    code, output = measured(shared_project, "--flyteperf-update=new", "--flyteperf-keep")
+    assert code == 0, output
     return shared_project
 
 
 def planted(project, config):
     """Code and text of a gated run with this configuration, and the failure of each case."""
     project.write("planted.yaml", config)
-    code, output = project.run(
-        "--flyteperf-baseline", "--flyteperf-config=planted.yaml", "--flyteperf-keep"
-    )
+    gated = "--flyteperf-baseline", "--flyteperf-config=planted.yaml", "--flyteperf-keep"
+    code, output = measured(project, *gated)
     assert "Traceback" not in output, output
     blocks = {}
     for block in output.split("\n____")[1:]:
@@ -73,7 +72,7 @@ def planted(project, config):
 
 
 def regressed(blocks):
-    """Cases that failed for a regression; others may be invalid on a busy machine."""
+    """Cases that failed for a regression."""
     return [name for name, text in blocks.items() if f"{name}: regressed" in text]
 
 
@@ -94,7 +93,7 @@ def longer(operation, cause):
 def test_an_unchanged_configuration_fails_nothing(recorded):
     code, output, blocks = planted(recorded, "propeller:\n  max-streak-length: 8\n")
 
-    assert ran(code, output), output
+    assert code == 0, output
     assert regressed(blocks) == [], output
 
 
@@ -145,7 +144,7 @@ def test_a_disabled_cache_shows_as_pods(recorded):
 def test_one_worker_is_enough_for_one_execution(recorded):
     code, output, blocks = planted(recorded, "propeller:\n  workers: 1\n")
 
-    assert ran(code, output), output
+    assert code == 0, output
     assert regressed(blocks) == [], output
 
 
@@ -180,8 +179,8 @@ def test_large_values_that_are_not_offloaded_fail_with_the_limit(project):
             f"{enabled}.yaml",
             f"propeller:\n  literal-offloading-config: {offloaded % enabled}\n",
         )
-    code, output = project.run("--flyteperf-config=true.yaml", "--flyteperf-keep")
-    assert ran(code, output), output
+    code, output = measured(project, "--flyteperf-config=true.yaml", "--flyteperf-keep")
+    assert code == 0, output
 
     code, output = project.run("--flyteperf-config=false.yaml")
     assert code == 1

@@ -20,10 +20,10 @@ BENCHMARK = """
 """
 
 
-def test_a_second_run_is_refused_with_the_holders_name(project):
-    project.write("test_it.py", BENCHMARK)
+def test_a_second_run_is_refused_with_the_holders_name(standing_project):
+    standing_project.write("test_it.py", BENCHMARK)
     with MachineLock("benchmarks/test_chain.py::test_chain"):
-        code, output = project.run("--flyteperf-wait=0")
+        code, output = standing_project.run("--flyteperf-wait=0")
 
     assert code == 1
     assert "1 error" in output
@@ -31,10 +31,10 @@ def test_a_second_run_is_refused_with_the_holders_name(project):
     assert [line for line in output.splitlines() if line.startswith(holder)], output
 
 
-def test_a_second_run_waits_for_the_first(project):
-    project.write("test_it.py", BENCHMARK)
+def test_a_second_run_waits_for_the_first(standing_project):
+    standing_project.write("test_it.py", BENCHMARK)
     with MachineLock("another"):
-        run = project.start()
+        run = standing_project.start()
         while "waiting for another" not in (line := run.stdout.readline()):
             assert line, "the run ended instead of waiting"
     output, _ = run.communicate(timeout=180)
@@ -42,10 +42,10 @@ def test_a_second_run_waits_for_the_first(project):
     assert ran(run.returncode, output), output
 
 
-def test_results_that_cannot_be_written_are_one_line(project):
-    project.write("test_it.py", BENCHMARK)
-    project.write("results", "a file")
-    code, output = project.run("--flyteperf-out=results")
+def test_results_that_cannot_be_written_are_one_line(standing_project):
+    standing_project.write("test_it.py", BENCHMARK)
+    standing_project.write("results", "a file")
+    code, output = standing_project.run("--flyteperf-out=results")
 
     assert code == 1
     assert "INTERNALERROR" not in output

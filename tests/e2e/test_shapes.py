@@ -5,8 +5,8 @@ import pytest
 pytestmark = pytest.mark.engine
 
 
-def test_a_case_that_does_something_else_fails(project):
-    project.write(
+def test_a_case_that_does_something_else_fails(standing_project):
+    standing_project.write(
         "test_it.py",
         """
         from flows import SMALL, add, add_once, raise_once
@@ -42,7 +42,7 @@ def test_a_case_that_does_something_else_fails(project):
             flyteperf(growing, a=1)
         """,
     )
-    code, output = project.run("--flyteperf-repeats=2", "--flyteperf-warmups=0")
+    code, output = standing_project.run("--flyteperf-repeats=2", "--flyteperf-warmups=0")
 
     assert code == 1
     assert "3 failed, 1 passed" in output
