@@ -108,3 +108,19 @@ def test_an_interrupt_unwinds(project, number):
     assert project.recordings()
     until(lambda: not project.processes())
     assert local.running() == ()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_cluster_starts_unwinds(project, number):
+    project.write("test_it.py", BENCHMARK)
+    run = project.start()
+    while "starting the cluster" not in (line := run.stdout.readline()):
+        assert line, "the run ended before it started anything"
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=180)
+
+    assert run.returncode != 0
+    assert "Traceback" not in output
+    assert project.recordings() == []
+    until(lambda: not project.processes())
+    assert local.running() == ()
