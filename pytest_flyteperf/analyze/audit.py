@@ -32,6 +32,11 @@ SPAN_SLACK_NS = 1_000_000
 microseconds apart."""
 CLOCK_STEP_NS = 50_000_000
 """How far the wall clock may move against the monotonic one: NTP slews at most 30 ms a minute."""
+THROTTLING = "throttling"
+REFUSED_EVENTS = "refused events"
+CRD_WRITE_FAILED = "CRD write failed"
+FLYTES_OWN = frozenset({THROTTLING, REFUSED_EVENTS, CRD_WRITE_FAILED})
+"""Checks whose notes are Flyte's doing, and so evidence of a cause."""
 STEAL_SHARE = 1
 """Percent of CPU time that a hypervisor may take."""
 OTHER_SHARE = 50
@@ -232,11 +237,11 @@ def check_flyte(latencies: Iterable[Latency]) -> list[Finding]:
             continue
         if row.operation in spans.EVENTS:
             findings.append(
-                _note("refused events", f"{row.failed} of {row.count} {row.operation}s"),
+                _note(REFUSED_EVENTS, f"{row.failed} of {row.count} {row.operation}s"),
             )
         elif row.operation == spans.CRD_WRITE:
             findings.append(
-                _note("CRD write failed", f"{row.failed} of {row.count} updates"),
+                _note(CRD_WRITE_FAILED, f"{row.failed} of {row.count} updates"),
             )
     return findings
 
@@ -262,7 +267,7 @@ def check_throttling(signals: Iterable[Signal]) -> list[Finding]:
     evidence = [
         f"{s.count} {s.name}" for s in signals if s.name.startswith("throttled") and s.count
     ]
-    return [_note("throttling", "; ".join(evidence))] if evidence else []
+    return [_note(THROTTLING, "; ".join(evidence))] if evidence else []
 
 
 def check_unknown(unknown_ns: int, wall_ns: int) -> list[Finding]:

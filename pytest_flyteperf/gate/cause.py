@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_flyteperf.analyze.audit import FLYTES_OWN
 from pytest_flyteperf.gate.baseline import MeanCost, mean_costs, mean_parts
 from pytest_flyteperf.gate.verdict import Kind, Verdict
 from pytest_flyteperf.model import Frozen, Severity
@@ -59,10 +60,23 @@ class Part(Frozen, frozen=True):
     """Of the whole shift in duration; shares of all parts add up to 1."""
 
 
+class Noted(Frozen, frozen=True):
+    """What Flyte was kept from, or had to do again, in most repeats of now."""
+
+    check: str
+    """Of the audit."""
+    evidence: str
+    """Of one of these repeats."""
+    repeats: int
+    """That show it."""
+    of: int
+
+
 class Cause(Frozen, frozen=True):
     """What a changed case consists of, strongest first."""
 
     counted: tuple[Counted, ...] = ()
+    noted: tuple[Noted, ...] = ()
     operations: tuple[Operation, ...] = ()
     parts: tuple[Part, ...] = ()
 
@@ -82,6 +96,7 @@ def explain(verdict: CaseVerdict, baseline: Baseline | None, samples: Sequence[M
     path = _joined_parts([s.parts for s in baseline.sessions if s.parts])
     return Cause(
         counted=_counted(verdict),
+        noted=_noted(valid),
         operations=_operations(before, mean_costs(valid)),
         parts=_parts(path, mean_parts(valid)),
     )
@@ -106,6 +121,20 @@ def _count(metric: MetricVerdict) -> float:
     if metric.kind is Kind.EXACT and now.median == before.median:
         return now.most if now.most != before.median else now.least
     return now.median
+
+
+def _noted(samples: Sequence[Measures]) -> tuple[Noted, ...]:
+    """What most repeats show; a baseline stores none of it, so what it had is not known."""
+    found: dict[str, list[str]] = {}
+    for measures in samples:
+        for check, evidence in {f.check: f.evidence for f in measures.findings}.items():
+            if check in FLYTES_OWN:
+                found.setdefault(check, []).append(evidence)
+    return tuple(
+        Noted(check=check, evidence=said[0], repeats=len(said), of=len(samples))
+        for check, said in sorted(found.items())
+        if 2 * len(said) > len(samples)
+    )
 
 
 def _joined(sessions: Sequence[Mapping[str, MeanCost]]) -> dict[str, MeanCost]:

@@ -10,7 +10,7 @@ from pytest_flyteperf.report.text import duration
 
 if TYPE_CHECKING:
     from pytest_flyteperf.gate import CaseVerdict
-    from pytest_flyteperf.gate.cause import Cause, Operation, Part
+    from pytest_flyteperf.gate.cause import Cause, Noted, Operation, Part
 
 WORKING: Final = frozenset({"handle_ns", "working_ns"})
 ELAPSED: Final = frozenset(
@@ -22,12 +22,20 @@ def lines(verdict: CaseVerdict, cause: Cause) -> tuple[str, ...]:
     """Return the cause, strongest evidence first; empty where nothing is known of it."""
     counted = [f"{METRICS[c.metric].title} {c.before:g} -> {c.now:g}" for c in cause.counted]
     moved = verdict.of(Verdict.REGRESSED) or verdict.of(Verdict.IMPROVED)
+    if verdict.of(Verdict.REGRESSED):
+        counted += [_noted(n) for n in cause.noted]
     timed = {m.metric for m in moved}
     operations = [_operation(o) for o in cause.operations] if timed & (WORKING | ELAPSED) else []
     parts = [_part(p) for p in cause.parts] if timed & ELAPSED else []
     if not timed & WORKING:
         return (*counted, *parts, *operations)
     return (*counted, *operations, *parts)
+
+
+def _noted(noted: Noted) -> str:
+    return (
+        f"{noted.check} in {noted.repeats} of {noted.of} repeats, one of them with {noted.evidence}"
+    )
 
 
 def _part(part: Part) -> str:

@@ -212,6 +212,25 @@ def test_one_odd_repeat_is_named_where_the_median_hides_it(now, line):
     assert causes.lines(verdict, gate.explain(verdict, baseline, measures)) == (line,)
 
 
+@pytest.mark.parametrize(
+    ("times", "lines"),
+    [
+        (6, ("throttling in 6 of 10 repeats, one of them with 35 throttled node events",)),
+        (5, ()),
+    ],
+)
+def test_what_flyte_was_kept_from_in_most_repeats_is_told(times, lines):
+    note = Finding(check="throttling", severity=Severity.NOTE, evidence="35 throttled node events")
+    other = Finding(check="other CPU use", severity=Severity.NOTE, evidence="12 % of CPU time")
+    slow = measured({**COSTS, "round": (40, 886)}, findings=[other])
+    now = [structs.replace(m, findings=(note, other)) for m in slow[:times]] + slow[times:]
+
+    verdict, why = found(now)
+
+    assert verdict.verdict is gate.Verdict.REGRESSED
+    assert causes.lines(verdict, why)[:-1] == lines
+
+
 def test_traces_on_one_side_alone_say_nothing():
     now = measured({"crd write": (31, 136)})
     bare = structs.replace(
