@@ -628,5 +628,7 @@ METRICS: dict[str, Metric] = {
         Metric(name="crd_writes", unit=Unit.COUNT, title="CRD writes", exact_without_pods=True),
         Metric(name="blob_reads", unit=Unit.COUNT, title="blob reads", exact_without_pods=True),
         Metric(name="blob_writes", unit=Unit.COUNT, title="blob writes", exact_without_pods=True),
+        Metric(name="allocations", unit=Unit.COUNT, title="allocations"),
+        Metric(name="propeller_cpu_ns", unit=Unit.NS, title="FlytePropeller's CPU"),
     )
 }

@@ -26,6 +26,7 @@ from pytest_flyteperf.analyze.resources import (
     loopback_bytes,
     pods_use,
 )
+from pytest_flyteperf.analyze.runtime import runtime_use
 from pytest_flyteperf.analyze.shape import shape_of
 from pytest_flyteperf.analyze.signals import read_samples, signals
 from pytest_flyteperf.analyze.sources import sources_of
@@ -84,6 +85,8 @@ def _analyze(recording: Recording) -> Measures:
         metrics["pod_ns"] = container_ns(pods)
     work = _Work(recording, family)
     metrics |= work.orchestration.metrics()
+    if scrapes := recording.scrapes():
+        metrics |= runtime_use(*scrapes)
     findings = audit.check_recorder(recording.about, metrics["pods"])
     findings += audit.check_clocks(runs, pods or ())
     findings += audit.check_attempts(runs)

@@ -14,7 +14,16 @@ NODES: Final = "node_executions.json"
 TASKS: Final = "task_executions.json"
 PODS: Final = "pods.jsonl"
 
-OF_LISTS: Final = {"duration_ns": EXECUTION, "attempts": TASKS, "pods": PODS, "pod_ns": PODS}
+SCRAPES: Final = "metrics.before.prom, metrics.after.prom"
+
+OF_LISTS: Final = {
+    "duration_ns": EXECUTION,
+    "attempts": TASKS,
+    "pods": PODS,
+    "pod_ns": PODS,
+    "allocations": SCRAPES,
+    "propeller_cpu_ns": SCRAPES,
+}
 OF_OWNERSHIP: Final = frozenset(
     {
         "flyte_ns",
