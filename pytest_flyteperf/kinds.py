@@ -175,30 +175,23 @@ class Existing:
 
         del control
         settings = self._settings
-        return external.find(
-            cluster,
-            str(settings.endpoint),
+        sought = external.Sought(
             project=settings.project,
             domain=settings.domain,
+            endpoint=settings.endpoint,
+            flyte_config=str(settings.flyte_config) if settings.flyte_config else None,
             task_image=settings.task_image,
-            progress=self._progress,
         )
+        return external.find(cluster, sought, self._progress)
 
     def renew(self, cluster: Cluster, control: Control) -> Deployment:
         del control
         raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
 
     def lock(self, who: str) -> AbstractContextManager[object]:
-        from pytest_flyteperf.provision.lease import LeaseLock
-
         settings = self._settings
-        return LeaseLock(
-            self.up().kubeconfig,
-            f"{settings.project}-{settings.domain}",
-            who,
-            wait_s=settings.wait_s,
-            progress=self._progress,
-        )
+        namespace = f"{settings.project}-{settings.domain}"
+        return _lease(self.up(), namespace, who, settings, self._progress)
 
 
 class Given:
@@ -229,7 +222,20 @@ class Given:
         raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
 
     def lock(self, who: str) -> AbstractContextManager[object]:
+        deployment = self._deployment
+        if deployment.cluster.kind == "existing":
+            cluster, namespace = deployment.cluster, deployment.namespace
+            return _lease(cluster, namespace, who, self._settings, self._progress)
         return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+
+
+def _lease(
+    cluster: Cluster, namespace: str, who: str, settings: Settings, progress: Progress
+) -> AbstractContextManager[object]:
+    """The lock of a cluster that others may use too, from wherever."""
+    from pytest_flyteperf.provision.lease import LeaseLock
+
+    return LeaseLock(cluster.kubeconfig, namespace, who, wait_s=settings.wait_s, progress=progress)
 
 
 Stage = TypeVar("Stage", Cluster, Deployment)

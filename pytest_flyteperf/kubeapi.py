@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -112,14 +113,19 @@ class KubeApi:
 
     def __init__(self, access: Access, *, connections: int = 8) -> None:
         self._server = access.server
+        self._access = access
         self._credentials: list[int] = []
+        self._pair: tuple[str | None, str | None] = (None, None)
         options: dict[str, Any] = {"maxsize": connections, "headers": dict(access.headers)}
         if access.server.startswith("https:"):
             options["cert_reqs"] = "CERT_NONE" if access.insecure else "CERT_REQUIRED"
             options["ca_cert_data"] = access.ca
             options["ca_certs"] = access.ca_file
-            options["cert_file"] = self._in_memory(access.client_certificate)
-            options["key_file"] = self._in_memory(access.client_key)
+            self._pair = (
+                self._in_memory(access.client_certificate),
+                self._in_memory(access.client_key),
+            )
+            options["cert_file"], options["key_file"] = self._pair
             if access.server_name:
                 options["server_hostname"] = access.server_name
                 options["assert_hostname"] = access.server_name
@@ -237,6 +243,42 @@ class KubeApi:
             answer.release_conn()
             raise _refused("WATCH", path, answer.status, data)
         return Watch(answer)
+
+    def open_websocket(self, path: str, protocol: str) -> Any:
+        """Connect to what streams: a `websocket.WebSocket` of the package websocket-client.
+
+        Raises:
+            KubeError: no answer, or a refusal.
+        """
+        from websocket import WebSocketBadStatusException, WebSocketException, create_connection
+
+        try:
+            connection = create_connection(
+                self._server.replace("http", "ws", 1) + path,
+                header=[f"{name}: {value}" for name, value in self._access.headers.items()],
+                subprotocols=[protocol],
+                sslopt=self._tls() if self._server.startswith("https:") else {},
+                suppress_origin=True,
+                timeout=REQUEST_TIMEOUT_S,
+            )
+        except WebSocketBadStatusException as error:
+            raise _refused("CONNECT", path, error.status_code, error.resp_body or b"") from None
+        except (OSError, WebSocketException) as error:
+            raise _unreachable(self._server, error) from None
+        connection.settimeout(None)
+        return connection
+
+    def _tls(self) -> dict[str, Any]:
+        """How to speak TLS, as websocket-client takes it."""
+        context = ssl.create_default_context(cafile=self._access.ca_file, cadata=self._access.ca)
+        if self._access.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        certificate, key = self._pair
+        if certificate is not None:
+            context.load_cert_chain(certificate, key)
+        name = self._access.server_name
+        return {"context": context} | ({"server_hostname": name} if name else {})
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         return f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")

@@ -122,13 +122,18 @@ class Deployment(Frozen, frozen=True):
     environment: Environment
     admin_endpoint: str
     """host:port of FlyteAdmin's gRPC."""
-    admin_insecure: bool = True
+    admin_service: str | None = None
+    """`NAMESPACE/SERVICE:PORT` of it, where this machine reaches it through the API server alone:
+    `admin_endpoint` is then a port of whatever process forwards it."""
+    flyte_config: str | None = None
+    """Configuration file of flytekit's that says how to reach it: TLS, credentials. Without one
+    it is plain gRPC."""
     project: str = "flytesnacks"
     domain: str = "development"
     namespace: str = "flytesnacks-development"
-    metrics: dict[str, str] = {}
-    """Component to URL of its Prometheus metrics, e.g. `propeller`, `admin`; a path is one of the
-    Kubernetes API, whose proxy reaches into the cluster."""
+    metrics: dict[str, tuple[str, ...]] = {}
+    """Component to URLs of its Prometheus metrics, e.g. `propeller`, `admin`: one for each shard.
+    A path is one of the Kubernetes API, whose proxy reaches into the cluster."""
     logs: dict[str, str] = {}
     """Component to path of its log."""
     pids: dict[str, int] = {}

@@ -199,8 +199,17 @@ OPTIONS: tuple[Option, ...] = (
         name="endpoint",
         kind=str,
         default=None,
-        help="existing: gRPC of the cluster's FlyteAdmin, without TLS",
-        metavar="HOST:PORT",
+        help="existing: FlyteAdmin's gRPC, HOST:PORT or NAMESPACE/SERVICE:PORT; found by its "
+        "service unless given",
+        metavar="WHERE",
+    ),
+    Option(
+        name="flyte-config",
+        kind=str,
+        default=None,
+        help="existing: flytekit's configuration file: FlyteAdmin's endpoint, TLS, credentials",
+        metavar="FILE",
+        path=True,
     ),
     Option(
         name="project",

@@ -44,6 +44,7 @@ class Settings(NamedTuple):
     kubeconfig: Path | None
     context: str | None
     endpoint: str | None
+    flyte_config: Path | None
     project: str
     domain: str
     node_image: str | None
@@ -124,6 +125,7 @@ def _check_files(settings: Settings) -> None:
         "config": settings.config,
         "base-config": settings.base_config,
         "values": settings.values,
+        "flyte-config": settings.flyte_config,
     }
     for flag, path in named.items():
         if path is not None and not path.is_file():
@@ -144,11 +146,8 @@ def _check_cluster(settings: Settings) -> None:
             "--flyteperf-database: belongs to a `flyte` program on a local cluster; "
             "name a chart's in --flyteperf-values"
         )
-    if settings.cluster == "existing":
-        needed = {"kubeconfig": settings.kubeconfig, "endpoint": settings.endpoint}
-        for flag, value in needed.items():
-            if value is None:
-                raise UsageError(f"--flyteperf-cluster existing: give --flyteperf-{flag}, too")
+    if settings.cluster == "existing" and settings.kubeconfig is None:
+        raise UsageError("--flyteperf-cluster existing: give --flyteperf-kubeconfig, too")
 
 
 def _check_comparison(settings: Settings) -> None:

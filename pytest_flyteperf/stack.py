@@ -10,6 +10,7 @@ from pytest_flyteperf.engine.build import Engine, is_program
 from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.execute import leavings
+from pytest_flyteperf.forward import reached
 from pytest_flyteperf.kinds import Kind, Local, choose
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import Cluster, Deployment
@@ -81,7 +82,8 @@ class Stack:
         Raises:
             DeploymentError: it does not come up.
         """
-        yield self._kind.deploy(cluster, self.control)
+        with reached(self._kind.deploy(cluster, self.control)) as deployment:
+            yield deployment
 
     def renew(self, cluster: Cluster, control: Control) -> Deployment:
         """Start this Flyte anew, in place of the one that runs on a cluster held by `control`.

@@ -13,6 +13,7 @@ from flyteidl.core import identifier_pb2
 from flyteidl.service import admin_pb2_grpc
 from google.protobuf.json_format import MessageToDict
 
+from pytest_flyteperf.adminapi import open_channel
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.model import Deployment, Frozen
 
@@ -44,7 +45,7 @@ class Address(Frozen, frozen=True):
     admin_endpoint: str
     project: str
     domain: str
-    admin_insecure: bool = False
+    flyte_config: str | None = None
 
 
 class Harvest(NamedTuple):
@@ -77,16 +78,7 @@ class Admin:
         self._project = deployment.project
         self._domain = deployment.domain
         self._page = page
-        options = [
-            ("grpc.max_receive_message_length", -1),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.enable_http_proxy", 0 if deployment.admin_insecure else 1),
-        ]
-        self._channel = channel or (
-            grpc.insecure_channel(self._endpoint, options)
-            if deployment.admin_insecure
-            else grpc.secure_channel(self._endpoint, grpc.ssl_channel_credentials(), options)
-        )
+        self._channel = channel or open_channel(self._endpoint, deployment.flyte_config)
         self.stub = admin_pb2_grpc.AdminServiceStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -106,12 +98,17 @@ class Admin:
 
         Raises:
             AdminError: the call failed; one line with the endpoint, the method and the reason.
+            DeploymentError: flytekit could not log in.
         """
         try:
             return getattr(self.stub, method)(request, timeout=CALL_TIMEOUT_S)
         except grpc.RpcError as error:
             reason = " ".join((error.details() or "no details").split())
             raise AdminError(f"{self._endpoint}: {method}", error.code(), reason) from None
+        except Exception as error:
+            # Flytekit's authenticators raise whatever their libraries do.
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DeploymentError(f"{self._endpoint}: flytekit cannot log in ({reason})") from error
 
     def execution(self, identifier: Any) -> Any:
         """Read one execution."""

@@ -14,6 +14,7 @@ import grpc
 import msgspec
 
 from pytest_flyteperf import __version__
+from pytest_flyteperf.adminapi import configured, logged_in
 from pytest_flyteperf.collect.admin import (
     TERMINAL,
     Address,
@@ -66,7 +67,7 @@ def record(reference: Reference, sources: Sources, folder: Path, progress: Progr
     address = Address(
         admin_endpoint=platform.endpoint, project=reference.project, domain=reference.domain
     )
-    with Admin(address, channel=_channel(platform)) as admin:
+    with Admin(address, channel=logged_in(platform)) as admin:
         progress(f"{where}: reading")
         execution = _execution(admin, reference, where)
         harvest = admin.harvest(execution.id)
@@ -87,31 +88,11 @@ def record(reference: Reference, sources: Sources, folder: Path, progress: Progr
 
 def _platform(reference: Reference, sources: Sources) -> Any:
     """Flytekit's configuration, credentials included, for the endpoint that is meant."""
-    from dataclasses import replace
-
-    from flytekit.configuration import PlatformConfig
-
-    platform = PlatformConfig.auto()
     endpoint = sources.endpoint or reference.endpoint
     insecure = sources.insecure
-    if endpoint is not None:
-        if insecure is None and sources.endpoint is None:
-            insecure = reference.insecure
-        platform = replace(platform, endpoint=endpoint)
-    return platform if insecure is None else replace(platform, insecure=insecure)
-
-
-def _channel(platform: Any) -> Any:
-    """A channel that logs in as flytekit does, and repeats nothing."""
-    from flytekit.clients import auth_helper
-
-    options = [("grpc.max_receive_message_length", -1)]
-    try:
-        channel = auth_helper.get_channel(platform, options=options)
-    except OSError as error:
-        raise DeploymentError(f"{platform.endpoint}: {error}; check --endpoint") from None
-    channel = auth_helper.upgrade_channel_to_proxy_authenticated(platform, channel)
-    return auth_helper.upgrade_channel_to_authenticated(platform, channel)
+    if insecure is None and sources.endpoint is None:
+        insecure = reference.insecure
+    return configured(None, endpoint, insecure=insecure)
 
 
 def _execution(admin: Admin, reference: Reference, where: str) -> Any:
@@ -120,10 +101,6 @@ def _execution(admin: Admin, reference: Reference, where: str) -> Any:
         execution = admin.execution(admin.identifier(reference.name))
     except AdminError as error:
         raise DeploymentError(f"{where}: {_remedy(error)}") from None
-    except Exception as error:
-        # Flytekit's authenticators raise whatever their libraries do.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DeploymentError(f"{where}: flytekit cannot log in ({reason})") from error
     if phase_name(execution) not in TERMINAL:
         raise UsageError(f"{where} is {phase_name(execution)}; record it after its end")
     return execution

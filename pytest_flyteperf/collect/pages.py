@@ -75,7 +75,7 @@ class Scraper:
         Raises:
             DeploymentError: a component of the deployment does not serve its own.
         """
-        pages = Pages({name: self._page(name, url) for name, url in self._urls.items()}, {})
+        pages = Pages({name: self._pages(name, urls) for name, urls in self._urls.items()}, {})
         self._add(pages, KUBE_APISERVER, "/metrics", APISERVER_FAMILIES)
         if self._local:
             # The process kubelet serves none: its pods' use stands in their annotations.
@@ -84,6 +84,10 @@ class Scraper:
             path = f"/api/v1/nodes/{node}/proxy/metrics/cadvisor"
             self._add(pages, CADVISOR + node, path, CADVISOR_FAMILIES)
         return pages
+
+    def _pages(self, component: str, urls: tuple[str, ...]) -> bytes:
+        """The pages of a component's shards, one after another: who reads them adds up."""
+        return b"".join(self._page(component, url).rstrip(b"\n") + b"\n" for url in urls)
 
     def _page(self, component: str, url: str) -> bytes:
         if url.startswith("/"):

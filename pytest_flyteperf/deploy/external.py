@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pytest_flyteperf.adminapi import configured
+from pytest_flyteperf.deploy.admin_ready import STAND_IN, await_admin
+from pytest_flyteperf.deploy.discovery import find_admin, propeller_pages
 from pytest_flyteperf.deploy.environment import gather_environment
-from pytest_flyteperf.deploy.helm import STAND_IN, await_admin
 from pytest_flyteperf.errors import DeploymentError
+from pytest_flyteperf.forward import Service, reached
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
-from pytest_flyteperf.model import AdminKind, Cluster, Deployment, Subject
+from pytest_flyteperf.model import AdminKind, Cluster, Deployment, Frozen, Subject
 from pytest_flyteperf.progress import Beat, Progress, silent
 from pytest_flyteperf.provision.existing import UNKNOWN
 
@@ -26,48 +29,70 @@ if TYPE_CHECKING:
 _UNFINISHED = "termination-status!=terminated"
 
 
-def find(  # noqa: PLR0913 # what the user says of a Flyte
-    cluster: Cluster,
-    endpoint: str,
-    *,
-    project: str,
-    domain: str,
-    task_image: str | None,
-    progress: Progress = silent,
-) -> Deployment:
-    """Describe the Flyte that answers at an endpoint (host:port, gRPC without TLS).
+class Sought(Frozen, frozen=True):
+    """Which Flyte is meant, and how it is to be used."""
 
-    With a `task_image` tasks run in containers of it and their code is sent along; without one
-    they run where their code is already.
+    project: str
+    domain: str
+    endpoint: str | None = None
+    """`HOST:PORT`, or `NAMESPACE/SERVICE:PORT` within the cluster; else the configuration's, else
+    the cluster's only one."""
+    flyte_config: str | None = None
+    """Configuration file of flytekit's: TLS and credentials."""
+    task_image: str | None = None
+    """With one, tasks run in containers of it and their code is sent along; without one they run
+    where their code is already."""
+
+
+def find(cluster: Cluster, sought: Sought, progress: Progress = silent) -> Deployment:
+    """Describe a Flyte that runs on a cluster.
 
     Raises:
+        UsageError: the configuration file is none.
         DeploymentError: it does not answer, or is not on this cluster.
     """
-    namespace = f"{project}-{domain}"
-    beat = Beat(progress, f"looking at the Flyte at {endpoint}")
-    version, build = await_admin(endpoint, beat)
+    namespace = f"{sought.project}-{sought.domain}"
     with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
+        endpoint = _endpoint(api, sought)
         others = _unfinished(api, namespace)
+        pages = propeller_pages(api)
     if others:
         progress(f"{cluster.name}: {others} other workflows run there: measurements suffer")
+    service = None if Service.parse(endpoint) is None else endpoint
     deployment = Deployment(
         cluster=cluster,
-        subject=Subject(flyte=f"{version} at {endpoint}", digest=version or UNKNOWN),
+        subject=Subject(flyte=endpoint, digest=UNKNOWN),
         environment=gather_environment(
-            cluster,
-            AdminKind.STAND_IN if build == STAND_IN else AdminKind.FLYTEADMIN,
-            UNKNOWN,
-            engine_digest=None,
-            kubelet_slots=None,
+            cluster, AdminKind.FLYTEADMIN, UNKNOWN, engine_digest=None, kubelet_slots=None
         ),
         admin_endpoint=endpoint,
-        project=project,
-        domain=domain,
+        admin_service=service,
+        flyte_config=sought.flyte_config,
+        project=sought.project,
+        domain=sought.domain,
         namespace=namespace,
+        metrics={"propeller": pages} if pages else {},
     )
-    if task_image is None:
-        return deployment
-    return msgspec.structs.replace(deployment, image=task_image, ships_code=True)
+    beat = Beat(progress, f"looking at the Flyte at {endpoint}")
+    with reached(deployment) as here:
+        version, build = await_admin(here.admin_endpoint, beat, sought.flyte_config)
+    admin = AdminKind.STAND_IN if build == STAND_IN else AdminKind.FLYTEADMIN
+    known = msgspec.structs.replace(
+        deployment,
+        subject=Subject(flyte=f"{version} at {endpoint}", digest=version or UNKNOWN),
+        environment=msgspec.structs.replace(deployment.environment, admin_kind=admin),
+    )
+    if sought.task_image is None:
+        return known
+    return msgspec.structs.replace(known, image=sought.task_image, ships_code=True)
+
+
+def _endpoint(api: KubeApi, sought: Sought) -> str:
+    if sought.endpoint is not None:
+        return sought.endpoint
+    if sought.flyte_config is not None:
+        return str(configured(sought.flyte_config, None, insecure=None).endpoint)
+    return str(find_admin(api))
 
 
 def _unfinished(api: KubeApi, namespace: str) -> int:

@@ -6,19 +6,18 @@ One release a cluster, in one namespace. Another subject upgrades it; the same o
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import msgspec
 import yaml
 from filelock import FileLock
 
 from pytest_flyteperf.deploy import manifests
+from pytest_flyteperf.deploy.admin_ready import STAND_IN, await_admin
 from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, check_overrides
 from pytest_flyteperf.deploy.definition import await_definition
 from pytest_flyteperf.deploy.environment import gather_environment
@@ -48,11 +47,8 @@ METRICS_PORT = 10254
 HELM_S = 120.0
 READY_S = 300.0
 """Images may have to be pulled."""
-ADMIN_READY_S = 60.0
 PROJECT, DOMAIN = "flytesnacks", "development"
 _FILE = "deployment.json"
-STAND_IN = "stand-in"
-"""What the stand-in for FlyteAdmin says of its build."""
 
 
 class Request(Frozen, frozen=True):
@@ -160,7 +156,7 @@ def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> D
             project=PROJECT,
             domain=DOMAIN,
             namespace=f"{PROJECT}-{DOMAIN}",
-            metrics={"propeller": _metrics_path(pods)},
+            metrics={"propeller": (_metrics_path(pods),)},
             trace_delay_s=TRACE_DELAY_MS / 1000,
             image=request.task_image,
             ships_code=True,
@@ -297,27 +293,3 @@ def _metrics_path(pods: list[dict[str, Any]]) -> str:
     if name is None:
         raise DeploymentError(f"helm: release {RELEASE} has no pod; see its chart")
     return f"/api/v1/namespaces/{manifests.NAMESPACE}/pods/{name}:{METRICS_PORT}/proxy/metrics"
-
-
-def await_admin(endpoint: str, beat: Beat) -> tuple[str, str]:
-    """Wait until FlyteAdmin answers; return what it says of its version and its build.
-
-    Raises:
-        DeploymentError: it does not answer in time.
-    """
-    from flyteidl.admin import version_pb2
-    from flyteidl.service import admin_pb2_grpc
-
-    with grpc.insecure_channel(endpoint, [("grpc.enable_http_proxy", 0)]) as channel:
-        beat.tick("waiting for FlyteAdmin")
-        try:
-            answer = admin_pb2_grpc.AdminServiceStub(channel).GetVersion(
-                version_pb2.GetVersionRequest(), timeout=ADMIN_READY_S, wait_for_ready=True
-            )
-        except grpc.RpcError as error:
-            raise DeploymentError(
-                f"{endpoint}: FlyteAdmin does not answer within {ADMIN_READY_S:.0f} s "
-                f"({json.dumps(error.details())})"
-            ) from None
-    told = answer.control_plane_version
-    return str(told.Version), str(told.Build)

@@ -131,9 +131,11 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
     await_definition(cluster, beat)
     pids = {p.name: p.pid for p in control.status().processes if p.pid is not None}
     main = FLYTE if request.engine.full_flyte else PROPELLER
-    metrics = {main: f"http://{LOOPBACK}:{wiring.metrics_port}/metrics"}
+    metrics: dict[str, tuple[str, ...]] = {
+        main: (f"http://{LOOPBACK}:{wiring.metrics_port}/metrics",)
+    }
     if request.engine.full_flyte is None:
-        metrics[ADMIN] = f"http://{LOOPBACK}:{wiring.extra_port}/metrics"
+        metrics[ADMIN] = (f"http://{LOOPBACK}:{wiring.extra_port}/metrics",)
     return Deployment(
         cluster=cluster,
         subject=request.subject,

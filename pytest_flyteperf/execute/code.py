@@ -19,6 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_flyteperf.adminapi import open_channel
 from pytest_flyteperf.errors import RegistrationError
 
 if TYPE_CHECKING:
@@ -141,7 +142,6 @@ def _into_store(deployment: Deployment, name: str, archive: bytes) -> str:
 
 def _through_admin(deployment: Deployment, name: str, archive: bytes) -> str:
     """Ask FlyteAdmin for a place, as flytekit does, and put the archive there."""
-    import grpc
     import urllib3
     from flyteidl.service import dataproxy_pb2, dataproxy_pb2_grpc
 
@@ -149,7 +149,7 @@ def _through_admin(deployment: Deployment, name: str, archive: bytes) -> str:
     request = dataproxy_pb2.CreateUploadLocationRequest(
         project=deployment.project, domain=deployment.domain, filename=name, content_md5=digest
     )
-    with grpc.insecure_channel(deployment.admin_endpoint) as channel:
+    with open_channel(deployment.admin_endpoint, deployment.flyte_config) as channel:
         stub = dataproxy_pb2_grpc.DataProxyServiceStub(channel)
         place = stub.CreateUploadLocation(request, timeout=30)
     headers = {"Content-MD5": base64.b64encode(digest).decode(), **place.headers}

@@ -208,6 +208,12 @@ def test_what_the_recorder_noticed_makes_a_repeat_invalid(copied, noted, check, 
     assert (found[check].severity, found[check].evidence) == (Severity.INVALID, evidence)
 
 
+def test_other_cpu_use_is_unknown_where_flytes_own_is(copied):
+    found = noticed(copied("echo_chain/0"), **looks({"user": 199, "idle": 1}))
+
+    assert "other CPU use" not in found
+
+
 def test_much_other_cpu_use_that_leaves_enough_is_noted(copied):
     found = noticed(copied("echo_chain/0"), **looks({"user": 180, "idle": 20}, p=60))
 

@@ -58,7 +58,7 @@ class TestSettle:
 
 
 def test_metrics_that_do_not_come_are_one_line(flyte):
-    deployment = flyte.deployment(metrics={"propeller": "http://127.0.0.1:1/metrics"})
+    deployment = flyte.deployment(metrics={"propeller": ("http://127.0.0.1:1/metrics",)})
     with (
         Collector(deployment) as collector,
         pytest.raises(DeploymentError, match=r"127.0.0.1:1/metrics: no metrics of propeller \("),

@@ -77,7 +77,7 @@ def test_a_path_of_the_kubernetes_api_is_read_through_it(flyte):
     flyte.kube.pages["/api/v1/namespaces/flyte/pods/f:10254/proxy/metrics"] = b"go_threads 9\n"
     deployment = msgspec.structs.replace(
         flyte.deployment(),
-        metrics={"propeller": "/api/v1/namespaces/flyte/pods/f:10254/proxy/metrics"},
+        metrics={"propeller": ("/api/v1/namespaces/flyte/pods/f:10254/proxy/metrics",)},
     )
     with (
         KubeApi.from_kubeconfig(deployment.cluster.kubeconfig) as api,

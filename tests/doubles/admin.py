@@ -13,6 +13,7 @@ from flyteidl.admin import (
     node_execution_pb2,
     task_execution_pb2,
     task_pb2,
+    version_pb2,
     workflow_pb2,
 )
 from flyteidl.core import execution_pb2 as core_execution_pb2
@@ -28,7 +29,8 @@ PHASES = core_execution_pb2.WorkflowExecution.Phase
 class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
     """Rows by execution name; `on_create` and `on_terminate` say what happens then."""
 
-    def __init__(self):
+    def __init__(self, *, login=None, credentials=None):
+        """`login` says who may call, `credentials` are gRPC's for TLS."""
         self.executions = {}
         self.nodes = {}
         self.tasks = {}
@@ -41,9 +43,16 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
         self.on_create = lambda _request: None
         self.on_terminate = lambda _name: None
         self._lock = threading.Lock()
-        self._server = grpc.server(ThreadPoolExecutor(4))
+        self.version = ("v1.16.8", "double")
+        guards = [] if login is None else [login]
+        self._server = grpc.server(ThreadPoolExecutor(4), interceptors=guards)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        if login is not None:
+            login.add_to(self._server)
+        if credentials is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
 
     def __enter__(self):
         self._server.start()
@@ -101,6 +110,12 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer):
             self.requests.append(request)
         if method in self.refuse:
             context.abort(*self.refuse[method])
+
+    def GetVersion(self, request, context):
+        self._called("GetVersion", request, context)
+        version, build = self.version
+        told = version_pb2.Version(Version=version, Build=build)
+        return version_pb2.GetVersionResponse(control_plane_version=told)
 
     def GetExecution(self, request, context):
         self._called("GetExecution", request, context)

@@ -1,11 +1,14 @@
-"""A Kubernetes API in a few lines: objects, lists, deletions, and watches that stream."""
+"""A Kubernetes API in a few lines: objects, lists, deletions, watches that stream, forwards."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+
+from tests.doubles import portforward
 
 WORKFLOWS = "/apis/flyte.lyft.com/v1alpha1/namespaces/flytesnacks-development/flyteworkflows"
 PODS = "/api/v1/namespaces/flytesnacks-development/pods"
@@ -23,6 +26,8 @@ class FakeKube:
         self.requests = []
         self.forbidden = False
         self.busy = 0
+        self.forwards = {}
+        self.refused = set()
         self._changed = threading.Condition()
         self._epoch = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -101,24 +106,34 @@ class FakeKube:
 
             def do_GET(self):
                 path, query = self._read()
-                if kube.forbidden:
+                if path.endswith("/portforward"):
+                    return self._forward(int(query["ports"]))
+                if kube.forbidden or path in kube.refused:
                     return self._answer(403, {"message": "pods is forbidden"})
                 if kube.busy:
                     kube.busy -= 1
                     return self._answer(429, {"message": "storage is (re)initializing"})
                 if query.get("watch") == "true":
                     return self._watch(path, int(query["resourceVersion"]))
+                return self._answer(*self._found(path, query))
+
+            def _forward(self, port):
+                if port not in kube.forwards:
+                    return self._answer(403, {"message": "pods/portforward is forbidden"})
+                return portforward.serve(self, port, kube.forwards[port])
+
+            def _found(self, path, query):
                 one = kube.objects.get(tuple(path.rsplit("/", 1)), kube.pages.get(path))
                 if one is not None:
-                    return self._answer(200, one)
+                    return 200, one
                 if "customresourcedefinitions" in path:
-                    return self._answer(404, {"message": "not found"})
+                    return 404, {"message": "not found"}
                 with kube._changed:
                     items = [o for (p, _), o in kube.objects.items() if p == path]
                     version = str(len(kube.events))
                 items = [o for o in items if _selected(o, query.get("labelSelector"))]
                 items = items[: int(query.get("limit", len(items)))]
-                return self._answer(200, {"metadata": {"resourceVersion": version}, "items": items})
+                return 200, {"metadata": {"resourceVersion": version}, "items": items}
 
             def do_DELETE(self):
                 path, query = self._read()
@@ -173,8 +188,14 @@ class FakeKube:
 def _selected(obj, selector):
     if not selector:
         return True
-    chosen = selector.removeprefix("execution-id in (").removesuffix(")").split(",")
-    return obj["metadata"].get("labels", {}).get("execution-id") in chosen
+    labels = obj["metadata"].get("labels", {})
+    among = re.fullmatch(r"(\S+) in \((.+)\)", selector)
+    if among:
+        return labels.get(among[1]) in among[2].split(",")
+    pairs = [part.partition("=") for part in selector.split(",")]
+    return all(
+        (labels.get(key.rstrip("!")) == value) != key.endswith("!") for key, _, value in pairs
+    )
 
 
 def flyteworkflow(name, *, terminated=False):
