@@ -28,6 +28,8 @@ MARK: Final = "<!-- flyteperf -->"
 """First line of a comment, by which the next run finds it and edits it."""
 MOST_BYTES: Final = 60_000
 """GitHub takes 65,536 characters."""
+BLANK: Final = "&nbsp;"
+"""Where GitHub's narrow tables shall not break a line."""
 MOST_NAME: Final = 120
 MOST_CAUSES: Final = 8
 MOST_OPEN: Final = 12
@@ -114,7 +116,7 @@ def _table(shown: Sequence[_Shown]) -> str:
     rows = [heads, ruler]
     for name, verdict, case in shown:
         by_name = {m.metric: m for m in verdict.metrics}
-        label = f"{SYMBOLS[verdict.verdict]} {verdict.verdict.value}"
+        label = f"{SYMBOLS[verdict.verdict]}{BLANK}{verdict.verdict.value}"
         bold = f"**{label}**" if verdict.verdict in MOVED else label
         cells = [_cell(by_name.get(metric)) for metric in figures]
         rows.append([_name(name), bold, _why(verdict, case), *cells, str(verdict.repeats)])
@@ -132,9 +134,9 @@ def _why(verdict: CaseVerdict, case: Case) -> str:
 def _cell(metric: MetricVerdict | None) -> str:
     if metric is None or metric.now is None:
         return ""
-    value = figure(metric.now.median, METRICS[metric.metric])
+    value = figure(metric.now.median, METRICS[metric.metric]).replace(" ", BLANK)
     if metric.kind is Kind.MAGNITUDE and metric.ratio is not None:
-        return f"{value} ({terminal.change(metric, interval=False)})"
+        return f"{value} ({terminal.change(metric, interval=False).replace(' ', BLANK)})"
     return value
 
 
