@@ -12,13 +12,15 @@ import psutil
 
 from pytest_flyteperf.engine import build
 from pytest_flyteperf.engine.golang import find_go, go_directive
-from pytest_flyteperf.errors import BuildError
+from pytest_flyteperf.errors import BuildError, ClusterError
 from pytest_flyteperf.model import Frozen
 from pytest_flyteperf.paths import cache_dir, state_dir
+from pytest_flyteperf.provision.requirements import require
 
 LEAST_CPUS = 2
 LEAST_MEMORY = 3 << 30
 """Bytes that the engine and a map task's processes need beside a usual desktop."""
+BROWSER = "chromium"
 LEAST_DISK = 4 << 30
 """Bytes that a first build needs: Go's build cache alone grows by 2 to 3 GB."""
 
@@ -31,10 +33,15 @@ class Finding(Frozen, frozen=True):
     found: str
     remedy: str | None = None
     """What to do, where it is not as it should be."""
+    optional: bool = False
+    """Whether the embedded engine does without it."""
 
 
 def examine(environ: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Look at everything a run on the local engine needs; starts and changes nothing."""
+    """Look at what a run on the embedded engine needs, and what more there is.
+
+    Starts and changes nothing.
+    """
     return (
         _system(),
         _cpus(),
@@ -44,6 +51,8 @@ def examine(environ: Mapping[str, str]) -> tuple[Finding, ...]:
         _go(environ),
         _engine(cache_dir(environ)),
         _flytekit(),
+        _kind(),
+        _browser(),
     )
 
 
@@ -104,6 +113,29 @@ def _flytekit() -> Finding:
     from importlib.metadata import version
 
     return Finding(what="flytekit", ok=True, found=version("flytekit"))
+
+
+def _kind() -> Finding:
+    try:
+        found = require()
+    except ClusterError as error:
+        return Finding(
+            what="kind clusters", ok=False, found="not here", remedy=str(error), optional=True
+        )
+    told = f"kind {found.kind_version}, {found.helm}, {found.docker}"
+    return Finding(what="kind clusters", ok=True, found=told, optional=True)
+
+
+def _browser() -> Finding:
+    path = shutil.which(BROWSER)
+    remedy = "the tests of the report are skipped; Debian: apt install chromium"
+    return Finding(
+        what="Chromium",
+        ok=path is not None,
+        found=path or "not on PATH",
+        remedy=None if path else remedy,
+        optional=True,
+    )
 
 
 def _finding(what: str, found: str, remedy: str, *, ok: bool) -> Finding:

@@ -11,7 +11,8 @@ import argparse
 import keyword
 from pathlib import Path
 
-from pytest_flyteperf.cli.output import say
+from pytest_flyteperf.cli.output import say, say_json
+from pytest_flyteperf.cli.parser import add_json
 from pytest_flyteperf.errors import UsageError
 
 TEMPLATE = '''\
@@ -43,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("benchmarks"), help="where it goes (./benchmarks)"
     )
+    add_json(parser)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -59,5 +61,8 @@ def run(given: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename}: is there already; choose another name") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-    say([f"{path} is written; run it: pytest {path} --flyteperf-short"])
+    if given.json:
+        say_json({"case": case, "file": str(path)})
+    else:
+        say([f"{path} is written; run it: pytest {path} --flyteperf-short"])
     return 0

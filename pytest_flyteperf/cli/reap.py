@@ -1,4 +1,12 @@
-"""`flyteperf reap`."""
+"""`flyteperf reap`.
+
+Ends processes and removes folders of clusters whose supervisor is dead; whatever this package did
+not create is left alone. The next start does the same.
+
+Examples:
+  flyteperf reap
+  flyteperf reap --json
+"""
 
 from __future__ import annotations
 

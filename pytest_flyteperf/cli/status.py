@@ -1,4 +1,9 @@
-"""`flyteperf status`."""
+"""`flyteperf status`.
+
+Examples:
+  flyteperf status
+  flyteperf status --json | jq '.[].processes[].name'
+"""
 
 from __future__ import annotations
 

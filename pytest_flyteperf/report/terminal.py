@@ -130,8 +130,7 @@ def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[
         if verdict.verdict in undecided:
             label = style(verdict.verdict.value, *COLOURS[verdict.verdict])
             lines.append(f"{name(verdict)}: {label}: {escaped(verdict.reason)}")
-        advised = [m for m in verdict.metrics if not m.gated and m.verdict is Verdict.REGRESSED]
-        lines += [f"{name(verdict)}: advice: {_clause(metric)}" for metric in advised]
+        lines += [f"{name(verdict)}: advice: {_clause(metric)}" for metric in _advised(verdict)]
         if blunt := _blunt(verdict):
             lines.append(f"{name(verdict)}: {blunt}")
         lines += [f"{name(verdict)}: {_drift(drift)}" for drift in verdict.drift]
@@ -141,6 +140,13 @@ def warnings(verdicts: Sequence[CaseVerdict], *, style: Style = PLAIN) -> tuple[
             why = escaped(verdict.invalid[0])
             lines.append(f"{name(verdict)}: {count} invalid {noun} discarded: {why}")
     return tuple(lines)
+
+
+def _advised(verdict: CaseVerdict) -> list[MetricVerdict]:
+    """Figures that grew without deciding; a case that failed has said enough."""
+    if verdict.verdict is Verdict.REGRESSED:
+        return []
+    return [m for m in verdict.metrics if not m.gated and m.verdict is Verdict.REGRESSED]
 
 
 def _blunt(verdict: CaseVerdict) -> str:

@@ -97,6 +97,30 @@ def test_a_damaged_recording_is_one_line_and_exit_5(capsys, tmp_path):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_how_it_is_typed(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+
+    said = capsys.readouterr().out
+    assert f"\nExamples:\n  flyteperf {command}" in said
+    handing_on = {"run", "provision", "deploy", "engine"}  # pytest's, JSON anyway, its actions'
+    assert ("--json" in said) == (command not in handing_on)
+
+
+def test_what_only_kind_clusters_need_is_no_trouble(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("pytest_flyteperf.doctor.LEAST_MEMORY", 1)
+    monkeypatch.setattr("pytest_flyteperf.doctor.LEAST_DISK", 1)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    code = main(["doctor"])
+
+    said = capsys.readouterr().out
+    assert "-     kind clusters: not here\n      kind: not on PATH; install it" in said
+    assert "-     Chromium: not on PATH\n" in said
+    assert code == (4 if "MISS" in said else 0)
+
+
 def test_doctor_says_what_it_found(capsys):
     main(["doctor", "--json"])
     findings = {f["what"]: f for f in json.loads(capsys.readouterr().out)}
