@@ -3,6 +3,16 @@
 import os
 import tempfile
 
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "unhurried",
+    deadline=None,  # other processes share the machine
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("unhurried")
+
 
 def pytest_configure(config):
     system = tempfile.gettempdir()

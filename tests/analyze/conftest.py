@@ -5,15 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-settings.register_profile(
-    "unhurried",
-    deadline=None,  # other processes share the machine
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("unhurried")
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
 
