@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from pytest_flyteperf.gate import CaseVerdict, Kind, Policy, Verdict, judge
 from pytest_flyteperf.model import METRICS, Subject
 from pytest_flyteperf.report import results, terminal
 from pytest_flyteperf.report.sections import SCHEMA, Section
 from pytest_flyteperf.report.sides import Side, measures
-from pytest_flyteperf.report.terminal import COLOURS, PLAIN
+from pytest_flyteperf.report.terminal import BROKEN, COLOURS, PLAIN
 from pytest_flyteperf.report.text import aligned, escaped, figure
 from pytest_flyteperf.report.verdicts import headline, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_flyteperf.gate import MetricVerdict
     from pytest_flyteperf.report.text import Style
@@ -83,21 +85,31 @@ class Differences(Section, frozen=True, rename="camel"):
 
 
 def compare(base: Side, head: Side, policy: Policy | None = None) -> Differences:
-    """Hold every case of head against that of base, as if base were its baseline."""
+    """Hold every case of head against that of base, as if base were its baseline.
+
+    What the runs themselves gated is gated, and a case that broke in one of them did not hold.
+
+    Args:
+        base: one side.
+        head: the other.
+        policy: None for the default one, with the metrics that the runs gated.
+    """
     both = [key for key in head.cases if key in base.cases]
     verdicts = {}
     for name, size in both:
         before, now = base.cases[name, size], head.cases[name, size]
-        verdicts[name, size] = judge(
+        own = [side.verdict(name, size) for side in (base, head)]
+        verdict = judge(
             name,
             size,
             measures(now),
             before,
             now.environment,
-            policy,
+            policy or Policy(gate=_gated(own)),
             digest=now.digest if before.digest else None,
             sessions=len(now.sessions),
         )
+        verdicts[name, size] = _unless_broken(verdict, own)
     both.sort(key=lambda key: rank(verdicts[key]))
     subjects = [next((one.subject for one in side.cases.values()), None) for side in (base, head)]
     return Differences(
@@ -108,6 +120,20 @@ def compare(base: Side, head: Side, policy: Policy | None = None) -> Differences
         only_base=tuple(results.key(*key) for key in base.cases if key not in head.cases),
         only_head=tuple(results.key(*key) for key in head.cases if key not in base.cases),
     )
+
+
+def _gated(own: Iterable[CaseVerdict | None]) -> tuple[str, ...] | None:
+    """The metrics that the runs gated, None where neither says."""
+    names = [m.metric for verdict in own if verdict for m in verdict.metrics if m.gated]
+    return tuple(dict.fromkeys(names)) or None
+
+
+def _unless_broken(verdict: CaseVerdict, own: Iterable[CaseVerdict | None]) -> CaseVerdict:
+    for side, one in zip("AB", own, strict=True):
+        if one is not None and one.verdict in BROKEN:
+            reason = f"{side}: {one.reason}"
+            return msgspec.structs.replace(verdict, verdict=one.verdict, reason=reason)
+    return verdict
 
 
 def _case(verdict: CaseVerdict) -> CaseDifference:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.gate import Accepted, Baseline, Session
+from pytest_flyteperf.gate import Accepted, Baseline, CaseVerdict, Session
 from pytest_flyteperf.gate.baseline import MAX_BYTES, loads
 from pytest_flyteperf.model import Measures, Size
 from pytest_flyteperf.report import results
@@ -26,6 +26,11 @@ class Side(NamedTuple):
     """Samples by name and size."""
     results: Results | None
     """The whole document, where the side is one."""
+
+    def verdict(self, case: str, size: Size) -> CaseVerdict | None:
+        """What its own run said of a case; None where it said nothing."""
+        section = self.results and self.results.cases.get(results.key(case, size))
+        return section.verdict if section else None
 
 
 def read(path: Path) -> Side:

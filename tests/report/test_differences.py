@@ -8,8 +8,8 @@ from msgspec import structs
 
 from pytest_flyteperf.cli import main
 from pytest_flyteperf.errors import FlyteperfError, UsageError
+from pytest_flyteperf.gate import CaseVerdict, Kind, MetricVerdict, Verdict, session
 from pytest_flyteperf.gate import baseline as baselines
-from pytest_flyteperf.gate import session
 from pytest_flyteperf.model import Size
 from pytest_flyteperf.report import differences, results, sides
 from tests.gate.gate_examples import HERE, MS, RELEASE, accepted, repeats
@@ -92,6 +92,52 @@ def test_an_undecided_case_fails_under_strict_alone(written, tmp_path):
 
     assert main(["compare", str(before), str(tmp_path / "b.json")]) == 0
     assert main(["compare", str(before), str(tmp_path / "b.json"), "--strict"]) == 3
+
+
+def judged(verdict, *, gated=(), **columns):
+    """A document whose run said this of its case."""
+    metrics = tuple(
+        MetricVerdict(metric=name, kind=Kind.RANGED, verdict=verdict, gated=True, reason="so")
+        for name in gated
+    )
+    said = CaseVerdict(
+        case="slow", size=Size.DEFAULT, verdict=verdict, reason="because", metrics=metrics
+    )
+    case = results.case(Size.DEFAULT, repeats(**{**COLUMN, **columns}), said)
+    cases = {("slow", Size.DEFAULT): case}
+    return results.results("1.2.3", "2026-11-22T20:00:00Z", RELEASE, HERE, cases)
+
+
+def test_what_a_run_gated_is_gated_between_runs_too():
+    handles = {"handles": [8, 8, 9, 8, 8, 9, 8, 8]}
+    more = {"handles": [36, 36, 37, 36, 36, 36, 37, 36]}
+    plain = differences.compare(
+        sides._of_results(document(slow=handles)), sides._of_results(document(slow=more))
+    )
+    asked = differences.compare(
+        sides._of_results(judged(Verdict.PASS, gated=["handles"], **handles)),
+        sides._of_results(judged(Verdict.PASS, gated=["handles"], **more)),
+    )
+
+    assert [v.verdict for v in plain.verdicts] == [Verdict.PASS]
+    assert [v.verdict for v in asked.verdicts] == [Verdict.REGRESSED]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said", "code"),
+    [
+        (Verdict.PASS, Verdict.INVALID, "B: because", 5),
+        (Verdict.INVALID, Verdict.PASS, "A: because", 5),
+        (Verdict.PASS, Verdict.FAILED, "B: because", 1),
+    ],
+)
+def test_a_case_that_broke_on_either_side_did_not_hold(tmp_path, before, now, said, code):
+    for name, verdict in (("a.json", before), ("b.json", now)):
+        (tmp_path / name).write_text(results.to_json(judged(verdict)))
+    found = differences.compare(*(sides.read(tmp_path / name) for name in ("a.json", "b.json")))
+
+    assert [v.reason for v in found.verdicts] == [said]
+    assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == code
 
 
 def test_an_unchanged_run_is_quiet_and_fine(written, capsys):
