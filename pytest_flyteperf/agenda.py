@@ -8,7 +8,6 @@ from typing import NamedTuple
 import pytest
 
 from pytest_flyteperf import benchmark
-from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.run import is_benchmark
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import check_comparison
@@ -27,24 +26,20 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
     """What the benchmarks among the tests are going to measure.
 
     Raises:
-        UsageError: a marker is wrong, two tests are the same case, or two Flytes do not compare.
+        UsageError: a marker is wrong, or two Flytes do not compare.
     """
     check_comparison(settings)
-    cases: dict[str, str] = {}
     executions: dict[str, int] = {}
     repeats = 0
     for item in filter(is_benchmark, items):
-        name = benchmark.case_name(item)
         plan = benchmark.run_plan(item, settings)
         repeats += plan.repeats
         benchmark.policy(item, settings)
         benchmark.needs(item)
-        if name in cases:
-            raise UsageError(f"{item.nodeid} and {cases[name]} are both case {name!r}; rename one")
-        cases[name] = item.nodeid
         turns = 1 if settings.base is None else 2 * settings.blocks
-        executions[name] = turns * (plan.warmups + plan.repeats)
-    return Agenda(tuple(cases), tuple(_lines(len(cases), repeats, settings)), executions)
+        executions[benchmark.case_name(item)] = turns * (plan.warmups + plan.repeats)
+    lines = tuple(_lines(len(executions), repeats, settings))
+    return Agenda(tuple(executions), lines, executions)
 
 
 def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:

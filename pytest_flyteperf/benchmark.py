@@ -11,6 +11,7 @@ from pytest_flyteperf.execute import RegisteredPlan
 from pytest_flyteperf.gate import Policy
 from pytest_flyteperf.gate.policy import COMPARISONS, COMPARISONS_A_CASE
 from pytest_flyteperf.model import METRICS, RunPlan, Shape, Size
+from pytest_flyteperf.run import is_benchmark
 from pytest_flyteperf.settings import LEAST_BLOCK
 
 if TYPE_CHECKING:
@@ -177,6 +178,20 @@ def case_name(item: pytest.Item) -> str:
     if not name:
         raise UsageError(f"{item.nodeid}: no case name is left of the test's; name it test_<case>")
     return name
+
+
+def check_name(item: pytest.Item) -> None:
+    """Check that a test's case is not another's too.
+
+    Raises:
+        UsageError: an earlier test of this run is the same case.
+    """
+    name = case_name(item)
+    first = next(
+        (one for one in item.session.items if is_benchmark(one) and case_name(one) == name), item
+    )
+    if first is not item:
+        raise UsageError(f"{item.nodeid} and {first.nodeid} are both case {name!r}; rename one")
 
 
 def marker(item: pytest.Item) -> dict[str, Any]:

@@ -19,6 +19,10 @@ OURS = {OWN: "benchmarks", "ray": "portfolios/ray", "spark": "portfolios/spark"}
 """Portfolios in the wheel, in `cases/<name>`, and the folders of the checkout it is made from."""
 
 
+class BrokenPortfolioError(UsageError):
+    """A package offers a portfolio, and it cannot be loaded."""
+
+
 def names() -> tuple[str, ...]:
     """Portfolios that are installed, in alphabetical order."""
     return tuple(sorted({*OURS, *(entry.name for entry in entry_points(group=GROUP))}))
@@ -28,7 +32,8 @@ def folder(name: str) -> Path:
     """The folder of a portfolio's cases.
 
     Raises:
-        UsageError: no package offers it, two do, or its folder cannot be found.
+        BrokenPortfolioError: the package that offers it does not import, or is none.
+        UsageError: no package offers it, or two do.
     """
     if name in OURS:
         return _own(name)
@@ -53,10 +58,10 @@ def _located(entry: EntryPoint) -> Path:
         spec = find_spec(entry.value)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(f"{where} does not import: {reason}") from error
+        raise BrokenPortfolioError(f"{where} does not import: {reason}") from error
     folders = () if spec is None else tuple(spec.submodule_search_locations or ())
     if not folders:
-        raise UsageError(f"{where} is no package; the entry point must name one")
+        raise BrokenPortfolioError(f"{where} is no package; the entry point must name one")
     return Path(folders[0])
 
 

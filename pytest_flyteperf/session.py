@@ -72,7 +72,7 @@ class Session:
         """Lines that say what is about to be measured.
 
         Raises:
-            pytest.UsageError: a marker is wrong, or two tests are the same case.
+            pytest.UsageError: a marker is wrong.
         """
         try:
             planned = agenda(items, self._site.settings)
@@ -111,9 +111,11 @@ class Session:
         """What the test of a case calls.
 
         Raises:
+            pytest.fail.Exception: an earlier test is the same case.
             pytest.skip.Exception: the cluster lacks what the case needs.
         """
         with self._explained(item):
+            benchmark.check_name(item)
             for name in missing(benchmark.needs(item), deployment.cluster):
                 pytest.skip(f"the cluster has no {name}; install the operator that brings it")
 

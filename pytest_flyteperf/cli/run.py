@@ -14,11 +14,13 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import sys
 
 import pytest
 
 from pytest_flyteperf.cli.parser import add_options
-from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments
+from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments, sound
+from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.options import OPTIONS
 
 
@@ -29,5 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Hand over to pytest; the exit code is its own."""
-    return int(pytest.main(pytest_arguments(vars(given), given.pytest)))
+    """Hand over to pytest; the exit code is its own, or tells that a portfolio was left out."""
+    typed, broken = sound(given.pytest)
+    for error in broken:
+        print(f"flyteperf: {error}", file=sys.stderr)
+    code = int(pytest.main(pytest_arguments(vars(given), typed)))
+    return code or (UsageError.exit_code if broken else code)

@@ -26,6 +26,8 @@ SERIALIZATION_CONTEXT = "_F_SS_C"
 """Variable in which flytekit hands image and version on to what a dynamic task compiles."""
 FAST_EXECUTE = "pyflyte-fast-execute"
 """First argument of a task whose code is sent along; the task's own command follows a `--`."""
+FLYTEKIT = "pyflyte-"
+"""Begins the program of every task that is Python: any environment with flytekit runs it."""
 
 
 class Registered(NamedTuple):
@@ -121,7 +123,29 @@ def _serialize(entity: Any, deployment: Deployment, version: str) -> list[Any]:
         raise RegistrationError(
             f"{_name(entity)}: does not serialize: {_one_line(error)}"
         ) from error
+    if not deployment.ships_code:
+        _refuse_images(_name(entity), requests)
     return requests
+
+
+def _refuse_images(workflow: str, requests: Iterable[Any]) -> None:
+    """Refuse a task whose program is in an image, where tasks are processes of this machine.
+
+    Raises:
+        RegistrationError: there is one.
+    """
+    from flyteidl.admin import task_pb2
+
+    for request in requests:
+        if not isinstance(request, task_pb2.TaskCreateRequest):
+            continue
+        container = request.spec.template.container
+        program = (*container.command, *container.args)[:1]
+        if container.image and not "".join(program).startswith(FLYTEKIT):
+            raise RegistrationError(
+                f"{workflow}: task {request.id.name} runs in image {container.image}, and tasks "
+                f"are processes here, not containers; use --flyteperf-cluster kind or existing"
+            )
 
 
 def _request(serialized: Any) -> Any | None:

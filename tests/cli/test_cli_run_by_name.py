@@ -2,7 +2,8 @@ import pytest
 
 from pytest_flyteperf import portfolios
 from pytest_flyteperf.cli.parser import parse
-from pytest_flyteperf.cli.portfolio import pytest_arguments
+from pytest_flyteperf.cli.portfolio import pytest_arguments, sound
+from pytest_flyteperf.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -13,7 +14,8 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def paths(values, *given):
-    return [a for a in pytest_arguments(values, given) if not a.startswith(("-W", "ignore:"))]
+    always = ("-W", "ignore:", "--continue-on")
+    return [a for a in pytest_arguments(values, given) if not a.startswith(always)]
 
 
 def test_without_a_path_it_is_the_portfolio_of_flyte(elsewhere):
@@ -58,6 +60,37 @@ def test_a_portfolio_brings_its_baselines_where_the_folder_has_none(elsewhere, m
     assert lent not in paths({"update": "all"}, "goods")
     (elsewhere / "baselines").mkdir()
     assert lent not in paths({}, "goods")
+
+
+def break_shop(monkeypatch):
+    def folder(name):
+        if name == "shop":
+            raise portfolios.BrokenPortfolioError("portfolio shop: does not import")
+        return known(name)
+
+    known = portfolios.folder
+    monkeypatch.setattr(portfolios, "folder", folder)
+
+
+def test_a_portfolio_that_cannot_be_loaded_keeps_no_other_from_running(monkeypatch):
+    break_shop(monkeypatch)
+
+    kept, broken = sound(["shop", "flyte", "-k", "shop"])
+
+    assert kept == ["flyte", "-k", "shop"]
+    assert [str(error) for error in broken] == ["portfolio shop: does not import"]
+
+
+def test_a_portfolio_that_cannot_be_loaded_is_refused_where_it_is_the_only_one(monkeypatch):
+    break_shop(monkeypatch)
+
+    with pytest.raises(portfolios.BrokenPortfolioError, match="does not import"):
+        sound(["shop", "-x"])
+
+
+def test_a_name_that_nobody_offers_is_refused_before_anything_runs():
+    with pytest.raises(UsageError, match="nobodys: neither a path nor a portfolio"):
+        sound(["flyte", "nobodys"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import grpc
 import pytest
 from execute_workflows import pair, plus_one, single, with_dynamic, with_sub
-from flytekit import LaunchPlan, reference_launch_plan, task, workflow
+from flytekit import ContainerTask, LaunchPlan, reference_launch_plan, task, workflow
 
 from pytest_flyteperf.collect import Admin, AdminError
 from pytest_flyteperf.errors import RegistrationError
@@ -136,6 +136,37 @@ def test_a_workflow_that_does_not_build_is_one_line(deployment, admin):
     with pytest.raises(RegistrationError, match=r"broken: does not serialize: ") as caught:
         register(broken, deployment, admin)
     assert "\n" not in str(caught.value)
+
+
+def test_an_image_is_refused_where_tasks_are_processes(flyte, deployment, admin):
+    shell = ContainerTask(name="shell", image="alpine:3", command=["sh", "-c", "true"])
+
+    @workflow
+    def in_alpine():
+        shell()
+
+    with pytest.raises(RegistrationError) as caught:
+        register(in_alpine, deployment, admin)
+
+    assert str(caught.value) == (
+        "test_execute_registration.in_alpine: task shell runs in image alpine:3, and tasks are "
+        "processes here, not containers; use --flyteperf-cluster kind or existing"
+    )
+    assert created(flyte) == []
+
+
+def test_a_python_task_needs_no_image_of_its_own(flyte, deployment, admin):
+    @task(container_image="ghcr.io/someone/image:1")
+    def same(a: int) -> int:
+        return a
+
+    @workflow
+    def in_an_image(a: int) -> int:
+        return same(a=a)
+
+    register(in_an_image, deployment, admin)
+
+    assert ("CreateTask", "same") in created(flyte)
 
 
 def test_a_task_is_refused_by_name(deployment, admin):
