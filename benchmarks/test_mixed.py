@@ -4,7 +4,10 @@ from workflows.mixed import mixed_of
 
 @pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 10})
 def test_mixed(flyteperf):
-    """A map and a fan-out beside a chain: what starves the chain shows (flyteorg/flyte#6809)."""
+    """A map and a fan-out beside a chain: what starves the chain shows (flyteorg/flyte#6809).
+
+    Guards what real pipelines look like. Duration and Flyte overhead gate the chain's waits.
+    """
     width = flyteperf.sized(short=3, default=8, full=30)
     length = flyteperf.sized(short=2, default=4, full=10)
     at_once = flyteperf.sized(short=2, default=4, full=25)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.execute import RegisteredPlan
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from pytest_flyteperf.settings import Settings
 
-REPEATS = {Size.SHORT: 3, Size.DEFAULT: 10, Size.FULL: 30}
-WARMUPS = {Size.SHORT: 1, Size.DEFAULT: 1, Size.FULL: 2}
+T = TypeVar("T")
+
+REPEATS = {Size.SHORT: 3, Size.DEFAULT: 10, Size.FULL: 30, Size.NIGHTLY: 1}
+WARMUPS = {Size.SHORT: 0, Size.DEFAULT: 1, Size.FULL: 2, Size.NIGHTLY: 0}
 BUDGET = 2
 """How many times its planned repeats a case may take."""
 _TIMES = tuple(name for name, metric in METRICS.items() if metric.unit == "ns")
@@ -137,7 +139,12 @@ class Benchmark:
         return self._finished
 
     def over(
-        self, *, short: Sequence[int], default: Sequence[int], full: Sequence[int]
+        self,
+        *,
+        short: Sequence[int],
+        default: Sequence[int],
+        full: Sequence[int],
+        nightly: Sequence[int] | None = None,
     ) -> Iterator[int]:
         """Sweep over sizes: what is gated is how the figures grow, as the cost of 1,000 more.
 
@@ -148,11 +155,12 @@ class Benchmark:
             short: the sizes, at least two, of a short run.
             default: of a default one.
             full: of a full one.
+            nightly: of a nightly one; None for those of a full one.
 
         Raises:
             UsageError: there are fewer than two sizes, or a step did not call `flyteperf`.
         """
-        sizes = {Size.SHORT: short, Size.DEFAULT: default, Size.FULL: full}[self.size]
+        sizes = self._one_of(short, default, full, nightly)
         if len(set(sizes)) < len(sizes) or len(sizes) < LEAST_SIZES or min(sizes) < 1:
             raise UsageError(
                 f"{self.case}: flyteperf.over({list(sizes)}): give two sizes or more, each once"
@@ -163,9 +171,20 @@ class Benchmark:
             if not self._called:
                 raise UsageError(f"{self.case}: flyteperf was not called for size {units}")
 
-    def sized(self, *, short: int, default: int, full: int) -> int:
-        """The one of three figures that belongs to the size of this run."""
-        return {Size.SHORT: short, Size.DEFAULT: default, Size.FULL: full}[self.size]
+    def sized(self, *, short: int, default: int, full: int, nightly: int | None = None) -> int:
+        """The one figure that belongs to the size of this run; without a nightly one full's."""
+        return self._one_of(short, default, full, nightly)
+
+    def _one_of(self, short: T, default: T, full: T, nightly: T | None) -> T:
+        match self.size:
+            case Size.SHORT:
+                return short
+            case Size.DEFAULT:
+                return default
+            case Size.NIGHTLY if nightly is not None:
+                return nightly
+            case _:
+                return full
 
 
 def case_name(item: pytest.Item) -> str:
@@ -243,11 +262,12 @@ def run_plan(item: pytest.Item, settings: Settings) -> RunPlan:
         order = (asked, marked) if key in settings.typed else (marked, asked)
         return next(one for one in (*order, default) if one is not None)
 
+    warmups = WARMUPS[size] if settings.base is None else max(1, WARMUPS[size])
     timeout_s = settings.timeout_s
     if "timeout_s" not in settings.typed:
         timeout_s = float(marker(item).get("timeout", timeout_s))
     return RunPlan(
-        warmups=number("warmups", WARMUPS[size]),
+        warmups=number("warmups", warmups),
         repeats=number("repeats", REPEATS[size]),
         timeout_s=timeout_s,
         seed=settings.seed,

@@ -22,6 +22,8 @@ class Size(StrEnum):
     SHORT = "short"
     DEFAULT = "default"
     FULL = "full"
+    NIGHTLY = "nightly"
+    """The widest that must complete; a case has it where it says so, else it is as in full."""
 
 
 class AdminKind(StrEnum):
@@ -471,7 +473,8 @@ class StateMeasures(Frozen, frozen=True):
 class Shape(Frozen, frozen=True):
     """What an execution consisted of, with the executions that its launch plan nodes started.
 
-    Equal in every repeat of a case: one of another shape measured something else.
+    Equal in every repeat of a case, but for how many pods met: one of another shape measured
+    something else.
     """
 
     phase: str
@@ -491,6 +494,9 @@ class Shape(Frozen, frozen=True):
     nodes of tasks without a cache are in none."""
     pods: int | None
     """None where pods were not watched."""
+    pods_at_once: int | None = None
+    """Most pods that had been created and whose end had not been seen yet at one instant; of
+    several repeats the largest. None where pods were not watched."""
 
 
 class ScalingSlope(Frozen, frozen=True):

@@ -134,6 +134,12 @@ OPTIONS: tuple[Option, ...] = (
         help="large cases, many repeats",
     ),
     Option(
+        name="nightly",
+        kind=bool,
+        default=False,
+        help="the widest cases, once each: that they complete, and what they cost",
+    ),
+    Option(
         name="repeats",
         kind=int,
         default=None,

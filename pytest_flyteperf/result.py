@@ -96,7 +96,7 @@ class CaseResult(Frozen, frozen=True):
         return tuple(filter(is_valid, self.samples))
 
     def shape(self) -> Shape | None:
-        """What the valid repeats consisted of, or an invalid one if all are; None before the first.
+        """What the valid repeats consisted of, or invalid ones if all are; None before the first.
 
         In a sweep, those of the size that ran last.
 
@@ -104,13 +104,18 @@ class CaseResult(Frozen, frozen=True):
             ExecutionError: two of them differ, so they did not measure the same.
         """
         alike = [one.measures for one in self.repeats if one.units == self.repeats[-1].units]
-        valid = [one.shape for one in alike if is_valid(one)]
-        for other in valid[1:]:
-            if valid[0] is not None and other is not None and other != valid[0]:
+        counted = [one for one in alike if is_valid(one)]
+        known = [one.shape for one in counted or alike[:1] if one.shape is not None]
+        if not known:
+            return None
+        first, *others = (msgspec.structs.replace(shape, pods_at_once=None) for shape in known)
+        for other in others:
+            if other != first:
                 raise ExecutionError(
-                    f"{self.case}: repeats differ in shape: {_difference(valid[0], other)}"
+                    f"{self.case}: repeats differ in shape: {_difference(first, other)}"
                 )
-        return next(iter(valid or [one.shape for one in alike]), None)
+        met = [shape.pods_at_once for shape in known if shape.pods_at_once is not None]
+        return msgspec.structs.replace(first, pods_at_once=max(met, default=None))
 
     @property
     def invalid(self) -> int:

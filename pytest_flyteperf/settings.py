@@ -59,6 +59,7 @@ class Settings(NamedTuple):
     strict: bool
     short: bool
     full: bool
+    nightly: bool
     repeats: int | None
     warmups: int | None
     timeout_s: float
@@ -79,8 +80,13 @@ class Settings(NamedTuple):
 
     @property
     def size(self) -> str:
-        """The size of case that is run: short, default or full."""
-        return "short" if self.short else "full" if self.full else "default"
+        """The size of case that is run: short, default, full or nightly."""
+        return next(iter(self.sizes), "default")
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes that were asked for."""
+        return tuple(size for size in ("short", "full", "nightly") if getattr(self, size))
 
 
 def resolve(
@@ -111,8 +117,9 @@ def resolve(
         o.key for o in OPTIONS if flags.get(o.name) is not None or environ.get(o.variable)
     )
     settings = Settings(root=root, typed=typed, **values)  # type: ignore[arg-type] # OPTIONS name its fields
-    if settings.short and settings.full:
-        raise UsageError("--flyteperf-short and --flyteperf-full exclude each other")
+    if len(settings.sizes) > 1:
+        asked = " and ".join(f"--flyteperf-{size}" for size in settings.sizes)
+        raise UsageError(f"{asked} exclude each other")
     _check_files(settings)
     _check_comparison(settings)
     _check_cluster(settings)

@@ -50,6 +50,18 @@ def test_a_marker_wins_over_the_ini_file_metric_by_metric(policy):
     assert (plan.repeats, held.budget) == (4, 8)
 
 
+def test_a_size_that_a_case_does_not_know_has_that_sizes_own_repeats(policy):
+    marked = "repeats={'short': 2, 'full': 9}"
+
+    assert policy(marked, nightly=True)[1].repeats == 1
+    assert policy(marked, full=True)[1].repeats == 9
+
+
+def test_a_short_case_is_warmed_up_only_where_its_flyte_is_started_anew(policy):
+    assert policy(short=True)[1].warmups == 0
+    assert policy(short=True, base="v1.16.8")[1].warmups == 1
+
+
 def test_what_is_typed_wins_over_the_marker(policy):
     held, plan = policy(
         "tolerance={'handle_ns': 0.1, 'pods': 0.5}, gate=['handle_ns'], repeats=4, timeout=5",

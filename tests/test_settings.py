@@ -78,6 +78,12 @@ class TestPrecedence:
             "--flyteperf-short and --flyteperf-full exclude each other",
         ),
         (
+            {"full": True, "nightly": True},
+            {},
+            {},
+            "--flyteperf-full and --flyteperf-nightly exclude each other",
+        ),
+        (
             {"config": "absent.yaml"},
             {},
             {},

@@ -132,7 +132,7 @@ def _analyze(recording: Recording) -> Measures:
         flytekit=flytekit_share(recording.task_steps() or (), pods or ()),
         loopback_bytes=loopback_bytes(recording.about),
         canaries=canaries(recording.about),
-        shape=shape_of(runs, pods=metrics["pods"]),
+        shape=shape_of(runs, pods),
     )
 
 

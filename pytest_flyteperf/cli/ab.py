@@ -36,7 +36,7 @@ from pytest_flyteperf.stack import check_comparison
 DOCUMENTS = ("results", "delta", "base/results")
 """Names below the folder of a run, each as JSON and as YAML."""
 SHARED = (
-    *("blocks", "repeats", "warmups", "short", "full", "strict", "timeout", "seed"),
+    *("blocks", "repeats", "warmups", "short", "full", "nightly", "strict", "timeout", "seed"),
     *("cluster", "database", "keep", "wait", "out"),
 )
 """Settings that mean the same for both sides."""

@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric", default="handle_ns", choices=tuple(METRICS), metavar="NAME", help="handle_ns"
     )
-    add_options(parser, ("short", "full", "out"))
+    add_options(parser, ("short", "full", "nightly", "out"))
     add_json(parser)
 
 

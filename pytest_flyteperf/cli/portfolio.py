@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pytest_flyteperf import portfolios
 from pytest_flyteperf.cli.parser import HANDS_ON
-from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.options import OPTIONS
 from pytest_flyteperf.portfolios import BrokenPortfolioError
 
