@@ -4,18 +4,18 @@ from workflows.chain import cached_chain_of, chain_of, echo_chain_of
 from pytest_flyteperf.gate import DEFAULT_GATE
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 20})
 def test_chain(flyteperf):
     """Tasks one after another: the hand-over from a finished pod to the next one.
 
     Guards every pipeline: Flyte overhead gates the waits, working time the rounds between.
     """
-    length = flyteperf.sized(short=3, default=10, full=25)
+    length = flyteperf.sized(short=2, default=8, full=25)
     assert flyteperf(chain_of(length), a=0) == length
     assert flyteperf.shape.pods == flyteperf.shape.nodes["task"] == length
 
 
-@pytest.mark.flyteperf(warmups=1, repeats={"short": 4, "default": 20, "full": 60})
+@pytest.mark.flyteperf(warmups=1, repeats={"short": 3, "default": 20, "full": 60})
 def test_cached_chain(flyteperf):
     """Chained cache hits: one round and one CRD write a node, no pod (flyteorg/flyte#2886).
 
@@ -30,7 +30,7 @@ def test_cached_chain(flyteperf):
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 5, "default": 20, "full": 100},
+    repeats={"short": 3, "default": 15, "full": 100},
     gate=(*DEFAULT_GATE, "pods", "attempts", "handles"),
 )
 def test_echo_chain(flyteperf):

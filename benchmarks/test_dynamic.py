@@ -2,14 +2,15 @@ import pytest
 from workflows.dynamic import nested_dynamic, wide_dynamic
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 4, "full": 5}, timeout=1_800)
+@pytest.mark.flyteperf(warmups=0, repeats={"short": 2, "default": 2, "full": 5}, timeout=1_800)
 def test_dynamic(flyteperf):
     """A dynamic task as wide as the map task: each round reads its workflow (flyteorg/flyte#899).
 
     Beside `map` it shows what an item costs as a node of its own, in bytes and in time. Guards
     wide dynamics: working time gates what a round reads, node events and pods gate exactly.
+    Takes a minute, for two hundred pods are processes of this machine.
     """
-    width = flyteperf.sized(short=10, default=50, full=500, nightly=2_000)
+    width = flyteperf.sized(short=8, default=200, full=500, nightly=2_000)
     assert flyteperf(wide_dynamic, numbers=list(range(width))) == list(range(1, width + 1))
     assert flyteperf.shape.nodes["task"] == width
     assert flyteperf.shape.pods == width + 1

@@ -2,13 +2,13 @@ import pytest
 from workflows.map import limited_map_of, map_of_texts, wide_map
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 5}, timeout=1_800)
+@pytest.mark.flyteperf(warmups=0, repeats={"short": 2, "default": 2, "full": 5}, timeout=1_800)
 def test_map(flyteperf):
     """A wide map task: the array node's rounds over all its sub-tasks (flyteorg/flyte#2739).
 
     Guards wide maps: working time gates the rounds, pods and node events gate exactly.
     """
-    width = flyteperf.sized(short=10, default=50, full=500, nightly=2_000)
+    width = flyteperf.sized(short=8, default=200, full=500, nightly=2_000)
     assert flyteperf(wide_map, numbers=list(range(width))) == list(range(1, width + 1))
     assert flyteperf.shape.pods == flyteperf.shape.subtasks == width
 

@@ -2,7 +2,7 @@ import pytest
 from workflows.mixed import mixed_of
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 5, "full": 10})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 4, "full": 10})
 def test_mixed(flyteperf):
     """A map and a fan-out beside a chain: what starves the chain shows (flyteorg/flyte#6809).
 
@@ -10,7 +10,7 @@ def test_mixed(flyteperf):
     """
     width = flyteperf.sized(short=3, default=8, full=30)
     length = flyteperf.sized(short=2, default=4, full=10)
-    at_once = flyteperf.sized(short=2, default=4, full=25)
+    at_once = flyteperf.sized(short=4, default=4, full=25)
     workflow = mixed_of(width, length, at_once)
     assert flyteperf(workflow, numbers=[0] * width, a=0) == 2 * width + length
     assert flyteperf.shape.subtasks == width

@@ -2,7 +2,7 @@ import pytest
 from workflows.short_task import short_task
 
 
-@pytest.mark.flyteperf(repeats={"short": 3, "default": 24, "full": 60})
+@pytest.mark.flyteperf(repeats={"short": 3, "default": 20, "full": 60})
 def test_short_task(flyteperf):
     """One short task: the least that Flyte adds to a pod, from submission to success.
 
