@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_flyteperf import benchmark
+from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import METRICS
 from pytest_flyteperf.settings import resolve
 
@@ -26,6 +27,23 @@ def policy(pytester):
         return benchmark.policy(item, settings, cases), benchmark.run_plan(item, settings)
 
     return made
+
+
+def test_the_second_test_of_a_case_is_refused_and_the_first_is_not(pytester):
+    first, second = pytester.getitems(
+        "def test_chain(flyteperf): pass\n"
+        "class TestMore:\n    def test_chain(self, flyteperf): pass"
+    )
+    for item in (first, second):
+        item.session.items = [first, second]
+
+    benchmark.check_name(first)
+    with pytest.raises(UsageError) as caught:
+        benchmark.check_name(second)
+
+    assert str(caught.value) == (
+        f"{second.nodeid} and {first.nodeid} are both case 'chain'; rename one"
+    )
 
 
 def test_a_bare_tolerance_is_of_every_time(policy):
