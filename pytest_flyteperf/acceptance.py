@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_flyteperf import __version__, result
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.gate import Accepted, Baseline, Tolerance, Verdict, session
+from pytest_flyteperf.gate import BROKEN, Accepted, Baseline, Tolerance, session
 from pytest_flyteperf.result import CaseResult
 
 
@@ -42,7 +42,7 @@ def refusal(measured: CaseResult) -> str | None:
     """Why a result can be no baseline, or None where it can."""
     if measured.verdict is None:
         return "its test did not finish"
-    if measured.verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
+    if measured.verdict.verdict in BROKEN:
         return f"{measured.verdict.verdict.value}: {measured.verdict.reason}"
     return None if measured.valid else "no repeat is valid"
 

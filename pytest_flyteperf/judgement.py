@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pytest_flyteperf import __version__
 from pytest_flyteperf.gate import (
+    BROKEN,
+    UNDECIDED,
     Baseline,
     BaselineStore,
     CaseVerdict,
@@ -15,8 +17,6 @@ from pytest_flyteperf.gate import (
 )
 from pytest_flyteperf.result import CaseResult
 from pytest_flyteperf.settings import Settings
-
-UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
 
 
 def base_of(base: CaseResult) -> Baseline:
@@ -66,7 +66,7 @@ def is_settled(result: CaseResult) -> bool:
 
 def fails(verdict: CaseVerdict, settings: Settings) -> bool:
     """Whether a verdict fails the test of its case."""
-    if verdict.verdict in {Verdict.FAILED, Verdict.INVALID}:
+    if verdict.verdict in BROKEN:
         return True
     if not settings.baseline and settings.base is None:
         return False

@@ -28,7 +28,7 @@ from pytest_flyteperf.cli.parser import add_json, add_options, from_here
 from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments
 from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import FlyteperfError, RecordingError, UsageError
-from pytest_flyteperf.gate import CaseVerdict, Verdict
+from pytest_flyteperf.gate import UNDECIDED, CaseVerdict, Verdict
 from pytest_flyteperf.model import Frozen, Subject
 from pytest_flyteperf.result import CaseResult, load, settled
 from pytest_flyteperf.stack import check_comparison
@@ -40,7 +40,6 @@ SHARED = (
     *("cluster", "database", "keep", "wait", "out"),
 )
 """Settings that mean the same for both sides."""
-UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
 FAILED = 1
 UNDECIDED_CODE = 3
 INTERRUPTED = 130

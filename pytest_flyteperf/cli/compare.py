@@ -18,13 +18,12 @@ from pathlib import Path
 from pytest_flyteperf.cli.output import columns, say, say_json
 from pytest_flyteperf.cli.parser import add_json
 from pytest_flyteperf.errors import RecordingError, UsageError
-from pytest_flyteperf.gate import Verdict
+from pytest_flyteperf.gate import UNDECIDED, Verdict
 from pytest_flyteperf.report import differences, results, sides
 from pytest_flyteperf.report.delta import delta
 from pytest_flyteperf.report.text import Style
 
 FORMATS = ("table", "json", "yaml", "markdown")
-UNDECIDED = {Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,8 @@ from pytest_flyteperf.gate.judge import judge, undecided
 from pytest_flyteperf.gate.policy import DEFAULT_GATE, TIMER_GATE, Policy
 from pytest_flyteperf.gate.store import BaselineStore, Unused
 from pytest_flyteperf.gate.verdict import (
+    BROKEN,
+    UNDECIDED,
     CaseVerdict,
     Drift,
     Kind,
@@ -21,8 +23,10 @@ from pytest_flyteperf.gate.verdict import (
 )
 
 __all__ = [
+    "BROKEN",
     "DEFAULT_GATE",
     "TIMER_GATE",
+    "UNDECIDED",
     "Accepted",
     "Anchor",
     "Baseline",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from pytest_flyteperf.model import Frozen, Size, Subject
 
@@ -26,6 +27,12 @@ class Verdict(StrEnum):
     """The measurement does not stand, whatever it says."""
     FAILED = "failed"
     """An execution failed, timed out, or gave wrong outputs or shape."""
+
+
+BROKEN: Final = frozenset({Verdict.FAILED, Verdict.INVALID})
+"""Nothing was measured that stands: fails whatever is gated."""
+UNDECIDED: Final = frozenset({Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.NO_BASELINE})
+"""Neither holds nor regressed: fails where the user is strict."""
 
 
 class Kind(StrEnum):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pytest_flyteperf.gate import CaseVerdict, Kind, Policy, Verdict, judge
+from pytest_flyteperf.gate import BROKEN, CaseVerdict, Kind, Policy, Verdict, judge
 from pytest_flyteperf.model import METRICS, Subject
 from pytest_flyteperf.report import results, terminal
 from pytest_flyteperf.report.sections import SCHEMA, Section
 from pytest_flyteperf.report.sides import Side, measures
-from pytest_flyteperf.report.terminal import BROKEN, COLOURS, PLAIN
+from pytest_flyteperf.report.terminal import COLOURS, PLAIN
 from pytest_flyteperf.report.text import aligned, escaped, figure
 from pytest_flyteperf.report.verdicts import headline, rank
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_flyteperf.gate import DEFAULT_GATE, Kind, MetricVerdict, Verdict
+from pytest_flyteperf.gate import BROKEN, DEFAULT_GATE, Kind, MetricVerdict, Verdict
 from pytest_flyteperf.gate.environment import key
 from pytest_flyteperf.gate.metric import BLUNT
 from pytest_flyteperf.model import METRICS, Size
@@ -35,9 +35,6 @@ COLOURS: Final = {
     Verdict.INCOMPARABLE: ("yellow",),
     Verdict.NO_BASELINE: ("yellow",),
 }
-
-BROKEN: Final = frozenset({Verdict.FAILED, Verdict.INVALID})
-"""Verdicts that are given without a baseline too."""
 
 FIGURES: Final = (
     ("flyte_ns", "Flyte", 2),
