@@ -13,9 +13,10 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_flyteperf.analyze import scaling
+from pytest_flyteperf.gate import DEFAULT_GATE
 from pytest_flyteperf.model import METRICS
 from pytest_flyteperf.outcome import sweeps
-from pytest_flyteperf.report import growth
+from pytest_flyteperf.report import growth, timers
 from pytest_flyteperf.report.text import figure
 from pytest_flyteperf.result import CaseResult, load
 
@@ -73,14 +74,24 @@ def docstrings(folder: Path) -> dict[str, str]:
 
 def times(results: list[CaseResult], about: dict[str, str]) -> Iterator[str]:
     """The cases and where their time goes."""
-    yield "| case | what it exercises | duration | Flyte | working | user | repeats |"
-    yield "|---|---|--:|--:|--:|--:|--:|"
+    yield "| case | what it exercises | duration | Flyte | working | user | repeats | gate |"
+    yield "|---|---|--:|--:|--:|--:|--:|---|"
     for result in results:
         cells = [
             _time(result, name) for name in ("duration_ns", "flyte_ns", "handle_ns", "user_ns")
         ]
         said = about.get(result.case, "")
-        yield _row(f"`{result.case}`", said, *cells, str(len(result.valid)))
+        gate = _gate(result.policy.gate)
+        yield _row(f"`{result.case}`", said, *cells, str(len(result.valid)), gate)
+
+
+def _gate(asked: tuple[str, ...] | None) -> str:
+    """What gates a case, as its difference from the default."""
+    gate = DEFAULT_GATE if asked is None else asked
+    more = [METRICS[name].title for name in gate if name not in DEFAULT_GATE]
+    less = [METRICS[name].title for name in DEFAULT_GATE if name not in gate]
+    parts = ("default", more and f"and {', '.join(more)}", less and f"without {', '.join(less)}")
+    return " ".join(part for part in parts if part)
 
 
 def costs(results: dict[str, CaseResult]) -> Iterator[str]:
@@ -145,13 +156,17 @@ def page(results: list[CaseResult]) -> Iterator[str]:
         f"{machine.cpu_count} CPUs ({machine.cpu_model}), {machine.memory_class}. Medians over the "
         "repeats."
     )
+    for line in timers.lines(one.measures for result in results for one in result.repeats):
+        yield ""
+        yield f"All {line}."
     yield ""
     yield "## Cases"
     yield ""
     yield (
         "Flyte is its overhead on the critical path, working and waiting; working is the sum of "
         "Propeller's handles; user is where a container ran. Of a case named "
-        f"`{PER_THOUSAND}…` the figures are what 1,000 units more cost."
+        f"`{PER_THOUSAND}…` the figures are what 1,000 units more cost. The default gate is "
+        f"{', '.join(METRICS[name].title for name in DEFAULT_GATE)}; exact counts gate beside it."
     )
     yield ""
     yield from times(results, about)

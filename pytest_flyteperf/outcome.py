@@ -33,6 +33,7 @@ from pytest_flyteperf.report import (
     runs,
     sharpness,
     terminal,
+    timers,
 )
 from pytest_flyteperf.report import results as documents
 from pytest_flyteperf.report.delta import delta
@@ -83,6 +84,7 @@ def summary(
     yield from terminal.header(first.environment, first.subject, baselines=baselines)
     yield ""
     yield from terminal.table(verdicts, gating=settings.baseline, columns=columns, style=style)
+    yield from timers.lines(one.measures for result in results for one in result.repeats)
     for result in results if verbose else ():
         yield ""
         yield from ownership.lines(result.case, result.samples)
