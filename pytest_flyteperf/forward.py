@@ -40,6 +40,11 @@ class Service(Frozen, frozen=True):
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}:{self.port}"
 
+    @property
+    def proxy(self) -> str:
+        """Path of the API server's that leads to it by HTTP."""
+        return f"/api/v1/namespaces/{self.namespace}/services/http:{self.name}:{self.port}/proxy"
+
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Read `NAMESPACE/SERVICE:PORT`; None for what is something else.

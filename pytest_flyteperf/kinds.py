@@ -181,6 +181,8 @@ class Existing:
             endpoint=settings.endpoint,
             flyte_config=str(settings.flyte_config) if settings.flyte_config else None,
             task_image=settings.task_image,
+            jaeger=settings.traces or settings.jaeger,
+            prometheus=settings.prometheus,
         )
         return external.find(cluster, sought, self._progress)
 

@@ -28,6 +28,8 @@ GONE = HTTPStatus.GONE
 """HTTP status of a watch whose resource version the API server has compacted away."""
 
 
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""What to accept for a list without the objects' content."""
 REQUEST_TIMEOUT_S = 20.0
 """An API server that has lost its etcd holds requests for a minute; who measures has none."""
 DELETE_TIMEOUT_S = 120.0
@@ -166,7 +168,7 @@ class KubeApi:
         data = self.raw(path, method=method, query=query, body=encoded, content_type=content_type)
         return json.loads(data) if data else None
 
-    def raw(
+    def raw(  # noqa: PLR0913 # a request has that many parts
         self,
         path: str,
         *,
@@ -174,6 +176,7 @@ class KubeApi:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> bytes:
         """Send one request and return its answer as it came: a log, a page behind the proxy.
 
@@ -185,7 +188,7 @@ class KubeApi:
                 method,
                 self._url(path, query),
                 body=body,
-                headers=self._headers(content_type if body is not None else None),
+                headers=self._headers(content_type if body is not None else None, accept),
                 timeout=DELETE_TIMEOUT_S if method == "DELETE" else REQUEST_TIMEOUT_S,
                 retries=_PATIENCE,
             )
@@ -198,6 +201,11 @@ class KubeApi:
     def list(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """List a collection: `items` and `metadata.resourceVersion`, where a watch can start."""
         answer: dict[str, Any] = self.request("GET", path, query=query)
+        return answer
+
+    def names(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """List a collection's metadata alone: the objects may be large."""
+        answer: dict[str, Any] = json.loads(self.raw(path, query=query, accept=METADATA))
         return answer
 
     def patch(self, path: str, body: object, *, kind: str = "merge-patch") -> Any:
@@ -283,8 +291,10 @@ class KubeApi:
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         return f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def _headers(self, content_type: str | None) -> dict[str, str]:
-        headers = {**self._pool.headers, "Accept": "application/json"}
+    def _headers(
+        self, content_type: str | None, accept: str = "application/json"
+    ) -> dict[str, str]:
+        headers = {**self._pool.headers, "Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type
         return headers

@@ -116,6 +116,10 @@ class Environment(Frozen, frozen=True):
     """Its version, likewise."""
 
 
+FEDERATE = "/federate"
+"""Path of a Prometheus' page that holds what it scraped last from others."""
+
+
 class Deployment(Frozen, frozen=True):
     """A Flyte on a cluster: what `deploy` hands to `execute` and `collect`."""
 
@@ -136,6 +140,9 @@ class Deployment(Frozen, frozen=True):
     metrics: dict[str, tuple[str, ...]] = {}
     """Component to URLs of its Prometheus metrics, e.g. `propeller`, `admin`: one for each shard.
     A path is one of the Kubernetes API, whose proxy reaches into the cluster."""
+    jaeger: str | None = None
+    """Where traces are kept that this machine does not receive: URL of a Jaeger's query service,
+    or `NAMESPACE/SERVICE:PORT` of one within the cluster."""
     logs: dict[str, str] = {}
     """Component to path of its log."""
     pids: dict[str, int] = {}

@@ -218,6 +218,21 @@ OPTIONS: tuple[Option, ...] = (
         path=True,
     ),
     Option(
+        name="traces",
+        kind=str,
+        default=None,
+        help="existing: the Jaeger that Flyte's traces go to, a URL or NAMESPACE/SERVICE:PORT; "
+        "--flyteperf-jaeger's unless given",
+        metavar="WHERE",
+    ),
+    Option(
+        name="prometheus",
+        kind=str,
+        default=None,
+        help="existing: read Propeller's metrics from this Prometheus, not from its pods",
+        metavar="URL",
+    ),
+    Option(
         name="project",
         kind=str,
         default="flytesnacks",

@@ -45,6 +45,8 @@ class Settings(NamedTuple):
     context: str | None
     endpoint: str | None
     flyte_config: Path | None
+    traces: str | None
+    prometheus: str | None
     project: str
     domain: str
     node_image: str | None

@@ -183,6 +183,7 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
         moved = about.clock_step_ns / 1e6
         findings.append(_invalid("clock", f"the wall clock moved by {moved:+.0f} ms"))
     findings += _pressure(about)
+    findings += _neighbours(about)
     ticks = machine_ticks(about)
     whole = sum(ticks.values())
     if whole >= LEAST_TICKS:
@@ -204,6 +205,19 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
 def _knows_flytes_own(about: RecordingDocument) -> bool:
     """Whether Flyte's processes were told from strangers: not where they run in a cluster."""
     return about.machine_after is not None and bool(about.machine_after.processes)
+
+
+def _neighbours(about: RecordingDocument) -> list[Finding]:
+    """Others on a cluster that is not ours alone."""
+    looks = [look for look in (about.neighbours_before, about.neighbours_after) if look is not None]
+    findings: list[Finding] = []
+    most = max((look.workflows or 0 for look in looks), default=0)
+    if most:
+        findings.append(_invalid("other workflows", f"{most} of others ran on the cluster"))
+    pressed = dict.fromkeys(each for look in looks for each in look.pressed or ())
+    if pressed:
+        findings.append(_invalid("node pressure", ", ".join(pressed)))
+    return findings
 
 
 def _pressure(about: RecordingDocument) -> list[Finding]:

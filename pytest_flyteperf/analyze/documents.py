@@ -365,6 +365,15 @@ class Canaries(_Document, frozen=True, gc=False):
     api_write_ns: int | None = None
 
 
+class Neighbours(_Document, frozen=True, gc=False):
+    """One look at who else used the cluster; what could not be seen is None."""
+
+    workflows: int | None = None
+    """Unfinished ones of others."""
+    pressed: tuple[str, ...] | None = None
+    """Nodes in need, e.g. `node-1: MemoryPressure`."""
+
+
 class RecordingDocument(_Document, frozen=True, gc=False):
     """recording.json: what the recorder knew. Recordings of others have fewer fields."""
 
@@ -379,6 +388,8 @@ class RecordingDocument(_Document, frozen=True, gc=False):
     """How much more the wall clock advanced than the monotonic one."""
     machine_before: MachineUse | None = None
     machine_after: MachineUse | None = None
+    neighbours_before: Neighbours | None = None
+    neighbours_after: Neighbours | None = None
     canaries_before: Canaries | None = None
     canaries_after: Canaries | None = None
     memory: dict[str, MemoryUse] = {}

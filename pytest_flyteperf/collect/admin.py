@@ -182,6 +182,12 @@ class Admin:
             request.token = answer.token
 
 
+def family(harvest: Harvest) -> list[str]:
+    """Name of the execution and of all that its launch plan nodes started."""
+    below = (name for child in harvest.children.values() for name in family(child))
+    return [harvest.execution.id.name, *below]
+
+
 def phase_name(execution: Any) -> str:
     """Phase of an execution as FlyteAdmin names it, e.g. `SUCCEEDED`."""
     name: str = core_execution_pb2.WorkflowExecution.Phase.Name(execution.closure.phase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from http import HTTPStatus
@@ -15,15 +15,23 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from pytest_flyteperf import __version__
-from pytest_flyteperf.collect import canary
-from pytest_flyteperf.collect.admin import TERMINAL, Admin, AdminError, Harvest, phase_name, to_json
+from pytest_flyteperf.collect import canary, quiet, traces
+from pytest_flyteperf.collect.admin import (
+    TERMINAL,
+    Admin,
+    AdminError,
+    Harvest,
+    family,
+    phase_name,
+    to_json,
+)
 from pytest_flyteperf.collect.folder import RecordingFolder, jsonl
 from pytest_flyteperf.collect.header import Outcome, Provenance, Submission, document
 from pytest_flyteperf.collect.machine import MachineUse, MemoryWatch, look
-from pytest_flyteperf.collect.pages import MAIN_COMPONENTS, Pages, Scraper, page_name
+from pytest_flyteperf.collect.pages import LOCAL, MAIN_COMPONENTS, Pages, Scraper, page_name
 from pytest_flyteperf.collect.podfiles import pod_logs, task_steps
-from pytest_flyteperf.collect.slices import LogSlice, TraceFile
-from pytest_flyteperf.collect.spans import handle_ended_after
+from pytest_flyteperf.collect.slices import LogSlice
+from pytest_flyteperf.collect.traces import Ended
 from pytest_flyteperf.collect.watching import Received, Watcher, ended
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
@@ -33,9 +41,6 @@ CHECK_S = 0.25
 """How often a wait for an execution looks after the processes it depends on."""
 CONFIRM_S = 10.0
 """How long FlyteAdmin may lag behind the FlyteWorkflow object's last write."""
-TRACE_POLL_S = 0.01
-TRACE_GRACE_S = 2.0
-"""How much longer than the exporter's delay the last handle is waited for."""
 CONFIRM_POLL_S = 0.005
 CLEANUP_POLL_S = 0.01
 EXECUTION_METRICS = "execution_metrics.json"
@@ -60,6 +65,7 @@ class Mark(NamedTuple):
     pages: Pages
     machine: MachineUse | None
     memory: MemoryWatch
+    neighbours: quiet.Neighbours | None
     canaries: canary.Canaries
     gaps: int
     """How often either watch had lost events by then."""
@@ -116,8 +122,6 @@ class Collector:
                 msgspec.json.encode(deployment.environment, order="deterministic")
             ).hexdigest(),
         )
-        traces = deployment.cluster.traces
-        self._traces = TraceFile(traces) if traces is not None else None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -125,6 +129,7 @@ class Collector:
             self._api = stack.enter_context(
                 KubeApi.from_kubeconfig(self._deployment.cluster.kubeconfig)
             )
+            self._traces = traces.source(self._deployment, self._api)
             self.admin = stack.enter_context(Admin(self._deployment))
             self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
             self._workflows_path = (
@@ -165,13 +170,14 @@ class Collector:
         """
         pages = self._scraper.read()
         canaries = canary.sing(self._api, self._deployment.namespace)
+        neighbours = self._neighbours(())
         pods, workflows = self._pods.position, self._workflows.position
         self._pods.drop(pods)
         self._workflows.drop(workflows)
         return Mark(
             pods=pods,
             workflows=workflows,
-            traces=self._traces.end() if self._traces is not None else None,
+            traces=self._traces.position() if self._traces is not None else None,
             logs={
                 name: LogSlice(path)
                 for name, path in self._deployment.logs.items()
@@ -180,6 +186,7 @@ class Collector:
             pages=pages,
             machine=look(self._deployment.pids),
             memory=MemoryWatch(self._deployment.pids),
+            neighbours=neighbours,
             canaries=canaries,
             gaps=self._gaps(),
             unix_ns=self._wall_ns(),
@@ -213,7 +220,13 @@ class Collector:
             RecordingError: the folder cannot be written; nothing is left of it.
         """
         harvest = self.admin.harvest(end.execution.id)
-        trace_wait_ns, complete = self._await_traces(mark, end)
+        closure = end.execution.closure
+        ended = Ended(
+            names=family(harvest),
+            start_ns=closure.created_at.ToNanoseconds(),
+            end_ns=closure.updated_at.ToNanoseconds(),
+        )
+        trace_wait_ns, complete = self._await_traces(mark, end, ended)
         machine, memory = look(self._deployment.pids), mark.memory.use()
         pages = self._scraper.read()
         spans, why = self._execution_metrics(end.execution.id)
@@ -230,6 +243,8 @@ class Collector:
             machine_after=machine,
             memory=memory,
             absent=mark.pages.absent | pages.absent | why,
+            neighbours_before=mark.neighbours,
+            neighbours_after=self._neighbours(ended.names),
             canaries_before=mark.canaries,
             canaries_after=canary.sing(self._api, self._deployment.namespace),
         )
@@ -237,7 +252,7 @@ class Collector:
             out.harvest(harvest)
             if spans is not None:
                 out.packed(EXECUTION_METRICS, msgspec.json.encode(to_json(spans)))
-            self._write_streams(out, mark)
+            self._write_streams(out, mark, ended)
             for when, read in (("before", mark.pages), ("after", pages)):
                 for component, text in read.texts.items():
                     out.packed(page_name(component, when), text)
@@ -271,6 +286,10 @@ class Collector:
             return self.admin.metrics(identifier), {}
         except AdminError as error:
             return None, {EXECUTION_METRICS: str(error)}
+
+    def _neighbours(self, own: Collection[str]) -> quiet.Neighbours | None:
+        """Who else uses the cluster; None where it is ours."""
+        return None if self._deployment.cluster.kind == LOCAL else quiet.look(self._api, own)
 
     def _gaps(self) -> int:
         return self._pods.gaps + self._workflows.gaps
@@ -319,37 +338,21 @@ class Collector:
             guard()
             time.sleep(CONFIRM_POLL_S)
 
-    def _await_traces(self, mark: Mark, end: End) -> tuple[int, bool | None]:
-        """Wait until an exporter must have handed over every span of the execution.
-
-        Each of Flyte's services exports on a timer of its own, so the last handle alone does not
-        tell that all has come: the delay is waited out in any case.
-        """
+    def _await_traces(self, mark: Mark, end: End, ended: Ended) -> tuple[int, bool | None]:
+        """How long the traces were waited for, and whether they came; None without a source."""
         if self._traces is None or mark.traces is None:
             return 0, None
         begun_ns = self._monotonic_ns()
-        due_ns = round((end.unix_s + self._deployment.trace_delay_s) * 1e9) - self._wall_ns()
-        time.sleep(max(0, due_ns) / 1e9)
-        terminal_ns: int = end.execution.closure.updated_at.ToNanoseconds()
-        checked, complete = mark.traces, False
-        deadline_ns = self._monotonic_ns() + round(TRACE_GRACE_S * 1e9)
-        while not complete:
-            upto = self._traces.end()
-            name = end.execution.id.name
-            complete = handle_ended_after(self._traces.read(checked, upto), name, terminal_ns)
-            checked = upto
-            if self._monotonic_ns() > deadline_ns:
-                break
-            if not complete:
-                time.sleep(TRACE_POLL_S)
+        due_s = end.unix_s + self._traces.delay_s - self._wall_ns() / 1e9
+        complete = traces.wait(self._traces, mark.traces, ended, due_s, self._monotonic_ns)
         return self._monotonic_ns() - begun_ns, complete
 
-    def _write_streams(self, out: RecordingFolder, mark: Mark) -> None:
+    def _write_streams(self, out: RecordingFolder, mark: Mark, ended: Ended) -> None:
         pods = self._pods.since(mark.pods)
         out.packed("pods.jsonl", jsonl(pods))
         out.packed("flyteworkflows.jsonl", jsonl(self._workflows.since(mark.workflows)))
         if self._traces is not None and mark.traces is not None:
-            out.packed("otlp.binpb", self._traces.read(mark.traces, self._traces.end()))
+            out.packed(*self._traces.content(mark.traces, ended))
         for component, log in mark.logs.items():
             name = "propeller" if component in MAIN_COMPONENTS else component
             out.packed(f"{name}.log", log.read())

@@ -21,6 +21,7 @@ from pytest_flyteperf.collect.admin import (
     Admin,
     AdminError,
     Harvest,
+    family,
     phase_name,
     to_json,
 )
@@ -122,12 +123,6 @@ def _remedy(error: AdminError) -> str:
             )
 
 
-def _family(harvest: Harvest) -> list[str]:
-    """Name of the execution and of all that its launch plan nodes started."""
-    below = (name for child in harvest.children.values() for name in _family(child))
-    return [harvest.execution.id.name, *below]
-
-
 def _traces(
     execution: Any,
     harvest: Harvest,
@@ -141,7 +136,7 @@ def _traces(
     progress(f"{sources.traces}: reading traces")
     start_ns = execution.closure.created_at.ToNanoseconds()
     end_ns = execution.closure.updated_at.ToNanoseconds()
-    return dict([read_traces(sources.traces, _family(harvest), start_ns, end_ns)])
+    return dict([read_traces(sources.traces, family(harvest), start_ns, end_ns)])
 
 
 def _objects(
@@ -153,7 +148,7 @@ def _objects(
         return {}
     identifier = harvest.execution.id
     namespace = f"{identifier.project}-{identifier.domain}"
-    chosen = {"labelSelector": f"execution-id in ({','.join(_family(harvest))})"}
+    chosen = {"labelSelector": f"execution-id in ({','.join(family(harvest))})"}
     found = {}
     with KubeApi.from_kubeconfig(sources.kubeconfig) as api:
         for file, path in OBJECTS.items():

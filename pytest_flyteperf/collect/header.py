@@ -6,6 +6,7 @@ import msgspec
 
 from pytest_flyteperf.collect.canary import Canaries
 from pytest_flyteperf.collect.machine import MachineUse, MemoryUse
+from pytest_flyteperf.collect.quiet import Neighbours
 from pytest_flyteperf.model import Environment, Size, Subject
 
 
@@ -55,6 +56,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """By component; empty where nobody could look."""
     absent: dict[str, str]
     """Files, and components without a page of metrics, that are not there, and why."""
+    neighbours_before: Neighbours | None
+    """Who else used the cluster; None on a local one, which is nobody else's."""
+    neighbours_after: Neighbours | None
     canaries_before: Canaries
     canaries_after: Canaries
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import NamedTuple, Self
 
@@ -9,7 +10,7 @@ import urllib3
 
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
-from pytest_flyteperf.model import Deployment
+from pytest_flyteperf.model import FEDERATE, Deployment
 
 MAIN_COMPONENTS = ("propeller", "flyte")
 """The component whose log and metrics a recording holds without a name of their own."""
@@ -17,6 +18,9 @@ KUBE_APISERVER = "kube-apiserver"
 CADVISOR = "cadvisor-"
 """Begins the names of the pages of nodes' kubelets, which the node's name ends."""
 TIMEOUT_S = 30.0
+SCRAPE_S = 150.0
+"""Longest that a Prometheus may take from scrape to scrape: its default is a minute."""
+SCRAPE_POLL_S = 1.0
 LOCAL = "local"
 
 APISERVER_FAMILIES = tuple(
@@ -92,6 +96,24 @@ class Scraper:
     def _page(self, component: str, url: str) -> bytes:
         if url.startswith("/"):
             return self._proxied(component, url)
+        if FEDERATE in url:
+            return self._scraped(component, url)
+        return self._served(component, url)
+
+    def _scraped(self, component: str, url: str) -> bytes:
+        """Read a Prometheus' page once it has scraped after now: it does so every few seconds."""
+        asked_ms = time.time_ns() // 1_000_000
+        deadline = time.monotonic() + SCRAPE_S
+        while not is_scraped_after(text := self._served(component, url), asked_ms):
+            if time.monotonic() > deadline:
+                raise DeploymentError(
+                    f"{url}: holds no metrics of {component} scraped within {SCRAPE_S:.0f} s; "
+                    "see the Prometheus' targets"
+                )
+            time.sleep(SCRAPE_POLL_S)
+        return text
+
+    def _served(self, component: str, url: str) -> bytes:
         try:
             answer = self._http.request("GET", url, timeout=TIMEOUT_S)
         except urllib3.exceptions.HTTPError as error:
@@ -124,6 +146,16 @@ class Scraper:
             absent["cadvisor"] = str(error)
             return []
         return [node["metadata"]["name"] for node in listed["items"]]
+
+
+def is_scraped_after(page: bytes, unix_ms: int) -> bool:
+    r"""Tell whether every sample of a federated page was scraped after an instant.
+
+    >>> is_scraped_after(b"# TYPE a counter\na{b=\"c\"} 7 1700\n", 1699), is_scraped_after(b"", 0)
+    (True, False)
+    """
+    samples = [line.rsplit(b" ", 1)[-1] for line in page.splitlines() if not line.startswith(b"#")]
+    return bool(samples) and all(int(stamp) > unix_ms for stamp in samples)
 
 
 def page_name(component: str, when: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 
+from pytest_flyteperf.collect.spans import HANDLE
 from pytest_flyteperf.errors import DeploymentError, UsageError
 
 SERVICE = "flytepropeller"
@@ -26,7 +27,22 @@ OTLP, JAEGER = "otlp.jsonl", "jaeger.json"
 _MAGIC = b"\x1f\x8b"
 
 
+Ask = Callable[[str], bytes]
+"""Answers a path and query of Jaeger's."""
+
+
+class _Span(msgspec.Struct):
+    name: str = msgspec.field(name="operationName")
+    start_us: int = msgspec.field(name="startTime")
+    duration_us: int = msgspec.field(name="duration")
+
+
 class _Trace(msgspec.Struct):
+    trace_id: str = msgspec.field(name="traceID")
+    spans: list[_Span] = []
+
+
+class _TraceId(msgspec.Struct):
     trace_id: str = msgspec.field(name="traceID")
 
 
@@ -49,13 +65,17 @@ def read_traces(source: str, names: Iterable[str], start_ns: int, end_ns: int) -
         UsageError: the file cannot be read, or holds no traces.
     """
     if source.startswith(("http://", "https://")):
-        return JAEGER, _from_jaeger(source.rstrip("/"), names, start_ns, end_ns)
+        return JAEGER, ask_jaeger(over_http(source), names, start_ns, end_ns)
     return _from_file(Path(source))
 
 
-def _from_jaeger(url: str, names: Iterable[str], start_ns: int, end_ns: int) -> bytes:
+def ask_jaeger(ask: Ask, names: Iterable[str], start_ns: int, end_ns: int) -> bytes:
+    """All traces of some executions, as one answer of Jaeger's.
+
+    Raises:
+        DeploymentError: it does not answer, or has more traces than it gives.
+    """
     traces: dict[str, msgspec.Raw] = {}
-    http = urllib3.PoolManager(retries=False)
     for name in names:
         question = {
             "service": SERVICE,
@@ -64,27 +84,50 @@ def _from_jaeger(url: str, names: Iterable[str], start_ns: int, end_ns: int) -> 
             "end": str((end_ns + MARGIN_NS) // 1000),
             "limit": str(MOST_TRACES),
         }
-        found = _ask(http, f"{url}/api/traces?{urlencode(question)}")
-        if len(found) >= MOST_TRACES:
+        try:
+            found = msgspec.json.decode(ask(f"/api/traces?{urlencode(question)}"), type=_Answer)
+            traces |= {msgspec.json.decode(raw, type=_TraceId).trace_id: raw for raw in found.data}
+        except msgspec.DecodeError as error:
+            raise DeploymentError(f"traces of {name}: not Jaeger's answer ({error})") from None
+        if len(found.data) >= MOST_TRACES:
             raise DeploymentError(
-                f"{url}: has {MOST_TRACES} traces or more of {name}; "
+                f"Jaeger has {MOST_TRACES} traces or more of {name}; "
                 "export them to a file of OTLP JSON lines and name that"
             )
-        traces |= {msgspec.json.decode(raw, type=_Trace).trace_id: raw for raw in found}
     return msgspec.json.encode(_Answer(list(traces.values())))
 
 
-def _ask(http: urllib3.PoolManager, question: str) -> Sequence[msgspec.Raw]:
-    try:
-        answer = http.request("GET", question, timeout=TIMEOUT_S)
+def has_handle_after(answer: bytes, unix_ns: int) -> bool:
+    """Tell whether an answer of Jaeger's holds a handle that ended after an instant.
+
+    Jaeger keeps whole microseconds.
+    """
+    traces = (
+        msgspec.json.decode(raw, type=_Trace)
+        for raw in msgspec.json.decode(answer, type=_Answer).data
+    )
+    return any(
+        span.name.endswith(HANDLE) and span.start_us + span.duration_us >= unix_ns // 1000
+        for trace in traces
+        for span in trace.spans
+    )
+
+
+def over_http(url: str) -> Ask:
+    """Ask the query service at a URL."""
+    http = urllib3.PoolManager(retries=False)
+
+    def ask(question: str) -> bytes:
+        try:
+            answer = http.request("GET", f"{url.rstrip('/')}{question}", timeout=TIMEOUT_S)
+        except urllib3.exceptions.HTTPError as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DeploymentError(f"{url}: no traces ({reason})") from None
         if answer.status != HTTPStatus.OK:
-            raise DeploymentError(f"{question}: HTTP status {answer.status}; is it a Jaeger?")
-        return msgspec.json.decode(answer.data, type=_Answer).data
-    except urllib3.exceptions.HTTPError as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DeploymentError(f"{question}: no traces ({reason})") from None
-    except msgspec.DecodeError as error:
-        raise DeploymentError(f"{question}: not Jaeger's answer ({error})") from None
+            raise DeploymentError(f"{url}: HTTP status {answer.status}; is it a Jaeger?")
+        return answer.data
+
+    return ask
 
 
 def _from_file(path: Path) -> tuple[str, bytes]:

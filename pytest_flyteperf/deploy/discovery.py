@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.forward import Service
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
+from pytest_flyteperf.model import FEDERATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,7 @@ PROPELLERS = ("flytepropeller", *BINARIES)
 """Each shard of a sharded Propeller is a pod of this label."""
 GRPC = "grpc"
 METRICS_PORT = 10254
+PROPELLER_METRICS = "flyte:propeller:all:"
 
 
 def find_admin(api: KubeApi) -> Service:
@@ -62,6 +65,12 @@ def propeller_pages(api: KubeApi) -> tuple[str, ...]:
     except KubeError:
         return ()  # half of the shards would look like a smaller sum
     return tuple(paths)
+
+
+def federated(prometheus: str) -> str:
+    """URL of a Prometheus' page with Propeller's metrics, of all shards that it scrapes."""
+    chosen = {"match[]": f'{{__name__=~"{PROPELLER_METRICS}.+"}}'}
+    return f"{prometheus.rstrip('/')}{FEDERATE}?{urlencode(chosen)}"
 
 
 def _labelled(api: KubeApi, path: str, names: Iterable[str]) -> list[dict[str, Any]]:

@@ -8,13 +8,12 @@ spans is unknown as well.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from pytest_flyteperf.adminapi import configured
 from pytest_flyteperf.deploy.admin_ready import STAND_IN, await_admin
-from pytest_flyteperf.deploy.discovery import find_admin, propeller_pages
+from pytest_flyteperf.deploy.discovery import federated, find_admin, propeller_pages
 from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.forward import Service, reached
@@ -22,11 +21,6 @@ from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import AdminKind, Cluster, Deployment, Frozen, Subject
 from pytest_flyteperf.progress import Beat, Progress, silent
 from pytest_flyteperf.provision.existing import UNKNOWN
-
-if TYPE_CHECKING:
-    from typing import Any
-
-_UNFINISHED = "termination-status!=terminated"
 
 
 class Sought(Frozen, frozen=True):
@@ -42,6 +36,10 @@ class Sought(Frozen, frozen=True):
     task_image: str | None = None
     """With one, tasks run in containers of it and their code is sent along; without one they run
     where their code is already."""
+    jaeger: str | None = None
+    """Where Flyte's traces are kept: see `Deployment.jaeger`."""
+    prometheus: str | None = None
+    """URL of a Prometheus that scrapes Propeller; else its pods are read."""
 
 
 def find(cluster: Cluster, sought: Sought, progress: Progress = silent) -> Deployment:
@@ -54,10 +52,10 @@ def find(cluster: Cluster, sought: Sought, progress: Progress = silent) -> Deplo
     namespace = f"{sought.project}-{sought.domain}"
     with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
         endpoint = _endpoint(api, sought)
-        others = _unfinished(api, namespace)
-        pages = propeller_pages(api)
-    if others:
-        progress(f"{cluster.name}: {others} other workflows run there: measurements suffer")
+        _check_definition(api, namespace)
+        pages = (
+            propeller_pages(api) if sought.prometheus is None else (federated(sought.prometheus),)
+        )
     service = None if Service.parse(endpoint) is None else endpoint
     deployment = Deployment(
         cluster=cluster,
@@ -72,6 +70,7 @@ def find(cluster: Cluster, sought: Sought, progress: Progress = silent) -> Deplo
         domain=sought.domain,
         namespace=namespace,
         metrics={"propeller": pages} if pages else {},
+        jaeger=sought.jaeger,
     )
     beat = Beat(progress, f"looking at the Flyte at {endpoint}")
     with reached(deployment) as here:
@@ -95,11 +94,11 @@ def _endpoint(api: KubeApi, sought: Sought) -> str:
     return str(find_admin(api))
 
 
-def _unfinished(api: KubeApi, namespace: str) -> int:
-    """How many workflows of others are in mid-run."""
+def _check_definition(api: KubeApi, namespace: str) -> None:
+    """Make sure that workflows of this project and domain run on this cluster."""
     path = f"/apis/flyte.lyft.com/v1alpha1/namespaces/{namespace}/flyteworkflows"
     try:
-        items: list[Any] = api.list(path, query={"labelSelector": _UNFINISHED})["items"]
+        api.names(path, query={"limit": "1"})
     except KubeError as error:
         if error.status == HTTPStatus.NOT_FOUND:
             raise DeploymentError(
@@ -107,4 +106,3 @@ def _unfinished(api: KubeApi, namespace: str) -> int:
                 "is the Flyte at that endpoint on this cluster?"
             ) from None
         raise
-    return len(items)

@@ -199,6 +199,16 @@ def waited(memory_us):
         ({"clock_step_ns": -51_000_000}, "clock", "the wall clock moved by -51 ms"),
         (looks({"user": 90, "idle": 96, "steal": 14}, p=90), "steal", "7 % of CPU time"),
         (looks({"user": 199, "idle": 1}, p=10), "other CPU use", "94 % of CPU time"),
+        (
+            {"neighbours_before": {"workflows": 0}, "neighbours_after": {"workflows": 2}},
+            "other workflows",
+            "2 of others ran on the cluster",
+        ),
+        (
+            {"neighbours_before": {"workflows": None, "pressed": ["n1: DiskPressure"]}},
+            "node pressure",
+            "n1: DiskPressure",
+        ),
         (waited(21_000), "memory pressure", "tasks waited for memory in 2 % of the time"),
     ],
 )

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pytest_flyteperf.collect import Collector
+from pytest_flyteperf.collect.traces import Ended
 from pytest_flyteperf.errors import DeploymentError
 from tests.doubles.flyte import FakeFlyte
 from tests.doubles.kube import WORKFLOWS, flyteworkflow
@@ -85,7 +86,7 @@ def test_the_exporters_delay_is_waited_out_in_full(flyte):
         flyte.export_handle("e")
         flyte.kube.put(WORKFLOWS, flyteworkflow("e", terminated=True))
         end = collector.wait("e", mark, 10, lambda: None)
-        collector._await_traces(mark, end)
+        collector._await_traces(mark, end, Ended(["e"], 0, 0))
 
         assert time.time() >= end.unix_s + 0.3
 

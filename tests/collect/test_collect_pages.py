@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from pytest_flyteperf.collect.pages import Scraper, page_name
+from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.kubeapi import KubeApi
 from tests.doubles.flyte import FakeFlyte
 
@@ -84,3 +85,22 @@ def test_a_path_of_the_kubernetes_api_is_read_through_it(flyte):
         Scraper(deployment, api) as scraper,
     ):
         assert scraper.read().texts["propeller"] == b"go_threads 9\n"
+
+
+def test_a_prometheus_is_read_again_until_it_has_scraped(flyte, monkeypatch):
+    told = [b"# TYPE a counter\na 7 0\n", b"# TYPE a counter\na 7 99999999999999\n"]
+    naps = []
+    deployment = flyte.deployment(metrics={"propeller": ("http://prometheus/federate?match",)})
+    with (
+        KubeApi.from_kubeconfig(deployment.cluster.kubeconfig) as api,
+        Scraper(deployment, api) as scraper,
+    ):
+        monkeypatch.setattr(scraper, "_served", lambda *_: told[len(naps)])
+        monkeypatch.setattr("pytest_flyteperf.collect.pages.time.sleep", naps.append)
+        assert scraper.read().texts["propeller"] == told[1]
+        assert naps == [1.0]
+        told[1] = told[0]
+        monkeypatch.setattr("pytest_flyteperf.collect.pages.SCRAPE_S", 0.0)
+        naps.clear()
+        with pytest.raises(DeploymentError, match="see the Prometheus' targets"):
+            scraper.read()

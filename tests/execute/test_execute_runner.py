@@ -175,7 +175,7 @@ class TestRecording:
         assert header(second)["traces_complete"]
 
     def test_says_when_the_last_handle_never_came(self, flyte, monkeypatch):
-        monkeypatch.setattr("pytest_flyteperf.collect.collector.TRACE_GRACE_S", 0.0)
+        monkeypatch.setattr("pytest_flyteperf.collect.traces.ReceivedTraces.grace_s", 0.0)
         flyte.export_handle = lambda _name: None
         (repeat,) = start(flyte)
 
