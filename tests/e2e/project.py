@@ -122,7 +122,7 @@ class Project:
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run pytest to its end: its exit code and all it printed."""
         with self.start(*arguments) as process:
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=600)
         return process.returncode, output
 
     def ab(self, base: object, head: object, *arguments: str) -> dict[str, object]:

@@ -38,7 +38,7 @@ def test_an_interrupt_during_the_build_unwinds(tmp_path, go, number):
         run = project.start()
         until(lambda: len(go.hanging) == 2 or run.poll() is not None)
         run.send_signal(number)
-        output, _ = run.communicate(timeout=180)
+        output, _ = run.communicate(timeout=600)
 
     assert run.returncode != 0
     assert len(go.hanging) == 2, output

@@ -34,7 +34,7 @@ def test_a_killed_process_ends_the_run_with_its_name(project, victim):
     project.write("test_it.py", BENCHMARK)
     run = project.start_and_record()
     kill(project.pid(victim))
-    output, _ = run.communicate(timeout=180)
+    output, _ = run.communicate(timeout=600)
 
     assert run.returncode == 1, output
     said = "gone, and the cluster with it" if victim == "supervisor" else "killed by SIGKILL"
@@ -101,7 +101,7 @@ def test_an_interrupt_unwinds(project, number):
     project.write("test_it.py", BENCHMARK)
     run = project.start_and_record()
     run.send_signal(number)
-    output, _ = run.communicate(timeout=180)
+    output, _ = run.communicate(timeout=600)
 
     assert run.returncode != 0
     assert "Traceback" not in output
@@ -117,7 +117,7 @@ def test_an_interrupt_while_the_cluster_starts_unwinds(project, number):
     while "starting the cluster" not in (line := run.stdout.readline()):
         assert line, "the run ended before it started anything"
     run.send_signal(number)
-    output, _ = run.communicate(timeout=180)
+    output, _ = run.communicate(timeout=600)
 
     assert run.returncode != 0
     assert "Traceback" not in output

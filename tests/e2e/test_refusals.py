@@ -37,7 +37,7 @@ def test_a_second_run_waits_for_the_first(standing_project):
         run = standing_project.start()
         while "waiting for another" not in (line := run.stdout.readline()):
             assert line, "the run ended instead of waiting"
-    output, _ = run.communicate(timeout=180)
+    output, _ = run.communicate(timeout=600)
 
     assert ran(run.returncode, output), output
 

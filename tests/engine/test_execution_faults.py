@@ -99,7 +99,7 @@ def submitted(process, leftovers):
 def test_an_interrupted_run_aborts_its_execution(endless, leftovers):
     name = submitted(endless, leftovers)
     endless.send_signal(signal.SIGINT)
-    said, _ = endless.communicate(timeout=60)
+    said, _ = endless.communicate(timeout=600)
 
     assert f"endless: aborting {name}" in said
     assert endless.returncode != 0
