@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from pytest_flyteperf.analyze.ledger import ADMISSION, WAITING, Container, Facts, Layer, Owner
 from pytest_flyteperf.analyze.nodes import FAILED, IN_PROCESS, PODS, Attempt, Kind, Node, Run
 from pytest_flyteperf.analyze.path import Part
@@ -70,7 +72,7 @@ def _between(stretch: Stretch) -> Facts:
         layers.append(Layer(run.created, run.accepted, Owner.FLYTE, ADMISSION))
     if stretch.held:
         layers.append(Layer(stretch.start, stretch.end, Owner.HELD, "max-parallelism"))
-    return facts._replace(layers=tuple(layers)) if layers else facts
+    return replace(facts, layers=tuple(layers)) if layers else facts
 
 
 def of_node(
@@ -261,7 +263,7 @@ def _unwatched(
         layers.append(Layer(started.low, ended, Owner.UNKNOWN, "container's end"))
         return
     finished = attempt.ended.no_earlier(started.low).no_later(ended)
-    finished = finished._replace(point=max(finished.point, started.point))
+    finished = replace(finished, point=max(finished.point, started.point))
     layers.append(Layer(finished.low, ended, Owner.UNKNOWN, "pod's report"))
     containers.append(Container(started, finished, _detail(node, attempt, None)))
 

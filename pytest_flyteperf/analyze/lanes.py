@@ -9,6 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from pytest_flyteperf.analyze import evidence, spans
 from pytest_flyteperf.analyze.crd import first_seen
 from pytest_flyteperf.analyze.intervals import union
@@ -162,7 +164,7 @@ class _Scene:
         facts = evidence.of_node(node, self.watch, self.children, timeline)
         below = windows(node, self.children, frozenset({node.execution}))
         beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
-        facts = facts._replace(layers=facts.layers + beneath)
+        facts = replace(facts, layers=facts.layers + beneath)
         return _pieces(facts, node.created or end, end, timeline, room)
 
 

@@ -16,7 +16,9 @@ the piece may belong to the container or to whoever owns it without the containe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from pytest_flyteperf.analyze.pods import Instant
@@ -43,7 +45,7 @@ UNDIVIDED = "working or waiting"
 """What is Flyte's where no trace tells working from waiting."""
 
 
-class Layer(NamedTuple):
+class Layer(msgspec.Struct, frozen=True, gc=False):
     """A fact that holds from start to end, in Unix nanoseconds."""
 
     start: int
@@ -52,7 +54,7 @@ class Layer(NamedTuple):
     detail: str
 
 
-class Container(NamedTuple):
+class Container(msgspec.Struct, frozen=True, gc=False):
     """A container that ran, and what its time was."""
 
     started: Instant
@@ -60,7 +62,7 @@ class Container(NamedTuple):
     detail: str
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What is known of a stretch of time."""
 
     containers: tuple[Container, ...] = ()
@@ -84,37 +86,32 @@ _CERTAIN, _POSSIBLE, _POINT = 10, 11, 12
 """Ranks of containers: surely running, possibly running, running by the points."""
 
 
-class Share:
+class Share(msgspec.Struct, gc=False):
     """What an owner has of some stretches, in nanoseconds."""
 
-    __slots__ = ("high", "low", "point")
-
-    def __init__(self) -> None:
-        self.point = 0
-        self.low = 0
-        self.high = 0
+    point: int = 0
+    low: int = 0
+    high: int = 0
 
 
-class Ledger:
+class Ledger(msgspec.Struct, gc=False):
     """Owned time by owner and detail, and what Propeller worked on."""
 
-    __slots__ = ("shares", "wall", "working")
-
-    def __init__(self) -> None:
-        self.shares: dict[tuple[str, str], Share] = {}
-        self.working: dict[str, int] = {}
-        self.wall = 0
+    shares: dict[tuple[str, str], Share] = {}
+    working: dict[str, int] = {}
+    wall: int = 0
 
     def _share(self, owner: str, detail: str) -> Share:
-        share = self.shares.get((owner, detail))
+        key = owner, detail
+        share = self.shares.get(key)
         if share is None:
-            share = self.shares[owner, detail] = Share()
+            share = self.shares[key] = Share()
         return share
 
     def only(self, owner: str, detail: str, spent: int) -> None:
         """Give time to the one owner that it can have."""
         if spent:
-            share = self.shares.get((owner, detail)) or self._share(owner, detail)
+            share = self._share(owner, detail)
             share.point += spent
             share.low += spent
             share.high += spent
@@ -205,9 +202,11 @@ def _changes(facts: Facts, start: int, end: int) -> list[tuple[int, int, Key]]:
 
 def _keys(facts: Facts) -> list[tuple[int, int, Key]]:
     keys: list[tuple[int, int, Key]] = [
-        (low, high, (_RANKS[owner], owner, detail)) for low, high, owner, detail in facts.layers
+        (layer.start, layer.end, (_RANKS[layer.owner], layer.owner, layer.detail))
+        for layer in facts.layers
     ]
-    for started, finished, detail in facts.containers:
+    for container in facts.containers:
+        started, finished, detail = container.started, container.finished, container.detail
         keys.append((started.high, finished.low, (_CERTAIN, Owner.USER, detail)))
         if started.low == started.high and finished.low == finished.high:
             continue  # nothing is left open

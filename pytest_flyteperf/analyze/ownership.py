@@ -5,6 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from pytest_flyteperf.analyze import evidence
 from pytest_flyteperf.analyze.ledger import Ledger, settle
 from pytest_flyteperf.analyze.nodes import Kind, by_time
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_flyteperf.analyze.timeline import Timeline
 
 
-class NodeTime(NamedTuple):
+class NodeTime(msgspec.Struct, frozen=True, gc=False):
     """One node's own ledger, and its place in time."""
 
     node: Node
@@ -110,7 +113,7 @@ def _own(
     if node.children or node.child:
         below = windows(node, runs, frozenset({run.name}))
         beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
-        facts = facts._replace(layers=facts.layers + beneath)
+        facts = replace(facts, layers=facts.layers + beneath)
     return settle(facts, node.created, node.ended, timeline)
 
 

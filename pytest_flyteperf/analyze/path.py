@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from pytest_flyteperf.analyze.nodes import FAILED, Kind
 
@@ -30,7 +32,7 @@ class Part(StrEnum):
     """After the last event of what ended the execution."""
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True, gc=False):
     """A stretch of the critical path."""
 
     start: int

@@ -10,9 +10,10 @@ and the order allow is the likeliest. A kubelet that stamps nanoseconds (annotat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from pytest_flyteperf.analyze.documents import LISTED, PodUse
 from pytest_flyteperf.analyze.stamps import SECOND_NS, is_whole_second, seconds_ns, unix_ns
@@ -31,7 +32,7 @@ PRIMARY = "primary_container_name"
 _USE = msgspec.json.Decoder(PodUse)
 
 
-class Instant(NamedTuple):
+class Instant(msgspec.Struct, frozen=True, gc=False):
     """When something happened, in Unix nanoseconds: low <= point <= high."""
 
     low: int
@@ -45,14 +46,18 @@ class Instant(NamedTuple):
 
     def no_earlier(self, at_ns: int) -> Instant:
         """The same instant, not before another."""
+        if self.low >= at_ns:
+            return self
         return Instant(max(self.low, at_ns), max(self.point, at_ns), max(self.high, at_ns))
 
     def no_later(self, at_ns: int) -> Instant:
         """The same instant, not after another."""
+        if self.high <= at_ns:
+            return self
         return Instant(min(self.low, at_ns), min(self.point, at_ns), min(self.high, at_ns))
 
 
-class Pod(NamedTuple):
+class Pod(msgspec.Struct, frozen=True, gc=False):
     """One pod's life as the watch and the kubelet tell it."""
 
     name: str
@@ -206,8 +211,8 @@ def _pod(life: _Life, pod: PodDocument) -> Pod:
         finished = finished.no_earlier(started.low)
         started = started.no_later(finished.high)
         if started.point > finished.point:
-            finished = finished._replace(point=min(started.point, finished.high))
-            started = started._replace(point=min(started.point, finished.point))
+            finished = replace(finished, point=min(started.point, finished.high))
+            started = replace(started, point=min(started.point, finished.point))
     return Pod(
         name=pod.metadata.name,
         execution=owner(pod),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -90,7 +91,7 @@ _EVENT_SPANS = frozenset(name for name, known in OPERATIONS.items() if known in 
 _STATUS_ERROR = 2
 
 
-class Operation(NamedTuple):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """One span beneath a handle."""
 
     name: str
@@ -132,6 +133,10 @@ def operation_name(span_name: str) -> str:
     """What a span is called in measures."""
     known = OPERATIONS.get(span_name)
     return known or span_name.rpartition(".")[2]
+
+
+_Child = tuple[int, bytes, "ProtoSpan"]
+"""Start, id and span: they sort by start, then by id, whatever order they arrived in."""
 
 
 class _Trace:
@@ -215,26 +220,27 @@ def _close(trace: _Trace) -> Iterator[Handle | Stray]:
                 yield Stray(operation_name(span.name), _attribute(span, "exec_id"), start, end)
         return
     root = trace.root
-    children: dict[bytes, list[ProtoSpan]] = {}
+    children: dict[bytes, list[_Child]] = {}
     for span_id, span in {span.span_id: span for span in trace.spans}.items():
         if span_id != root.span_id:
-            children.setdefault(span.parent_span_id, []).append(span)
+            child = (span.start_time_unix_nano, span_id, span)
+            children.setdefault(span.parent_span_id, []).append(child)
     operations: list[Operation] = []
-    waiting = [(root, 0, -1, "")]
+    waiting = [(root.start_time_unix_nano, root.span_id, root, 0, -1, "")]
     while waiting:
-        span, depth, above, node = waiting.pop()
-        name = operation_name(span.name)
+        start, span_id, span, depth, above, node = waiting.pop()
         if depth:
+            name = operation_name(span.name)
             if name == EVALUATE:
                 node = _attribute(span, "node") or node
-            start, end = _interval(span)
-            failed = span.status.code == _STATUS_ERROR
+            start, end = _ordered(start, span.end_time_unix_nano)
+            failed = span.HasField("status") and span.status.code == _STATUS_ERROR
             operations.append(Operation(name, start, end, depth, above, node, failed))
-        below = children.pop(span.span_id, None)
+        below = children.pop(span_id, None)
         if below:
-            below.sort(key=_start, reverse=True)
-            waiting += [(child, depth + 1, len(operations) - 1, node) for child in below]
-    lost = sum(_is_propellers(span) for rest in children.values() for span in rest)
+            below.sort(reverse=True)
+            waiting += [(*child, depth + 1, len(operations) - 1, node) for child in below]
+    lost = sum(_is_propellers(child[-1]) for rest in children.values() for child in rest)
     start, end = _interval(root)
     execution = _attribute(root, "exec_id") or ""
     yield Handle(execution, start, end, tuple(operations), lost)
@@ -250,11 +256,13 @@ def _is_propellers(span: ProtoSpan) -> bool:
     return span.name in _EVENT_SPANS or _attribute(span, "routine") is not None
 
 
-def _start(span: ProtoSpan) -> tuple[int, bytes]:
-    """Sort key: by start, then by id, so that the order of arrival does not matter."""
-    return span.start_time_unix_nano, span.span_id
-
-
 def _interval(span: ProtoSpan) -> tuple[int, int]:
-    start = min(span.start_time_unix_nano, MAX_TIME_NS)
-    return start, min(max(start, span.end_time_unix_nano), MAX_TIME_NS)
+    return _ordered(span.start_time_unix_nano, span.end_time_unix_nano)
+
+
+def _ordered(start: int, end: int) -> tuple[int, int]:
+    """A span's times, capped, its end not before its start."""
+    if start <= end <= MAX_TIME_NS:
+        return start, end
+    start = min(start, MAX_TIME_NS)
+    return start, min(max(start, end), MAX_TIME_NS)

@@ -10,7 +10,7 @@ from functools import lru_cache
 SECOND_NS = 1_000_000_000
 
 _DIGITS = 9
-_USUAL = len("2026-11-22T13:34:05.123456789Z")
+_USUAL = len(".123456789Z")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -46,9 +46,9 @@ def unix_ns(stamp: str) -> int:
     if len(stamp) < 20:
         raise ValueError(stamp)
     whole = _seconds(stamp[:19]) * SECOND_NS
-    if len(stamp) == _USUAL and stamp[19] == "." and stamp[29] == "Z" and stamp[20:29].isdigit():
-        return whole + int(stamp[20:29])
     rest = stamp[19:]
+    if len(rest) == _USUAL and rest[0] == "." and rest[-1] == "Z" and rest[1:-1].isdigit():
+        return whole + int(rest[1:-1])
     if rest in {"Z", "z"}:
         return whole
     if rest[-1] not in "Zz":

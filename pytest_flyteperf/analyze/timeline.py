@@ -74,8 +74,9 @@ def _nested(handle: Handle) -> list[Segment]:
     segments: list[Segment] = []
     at = handle.start_ns
     above = [(-1, handle.end_ns, spans.HANDLE)]
-    for index, (name, start, end, _, parent, _, _) in enumerate(handle.operations):
-        while above[-1][0] != parent:
+    for index, operation in enumerate(handle.operations):
+        start, end = operation.start_ns, operation.end_ns
+        while above[-1][0] != operation.above:
             _, ended, closed = above.pop()
             _append(segments, at, ended, closed)
             at = ended
@@ -83,7 +84,7 @@ def _nested(handle: Handle) -> list[Segment]:
             return []
         _append(segments, at, start, above[-1][2])
         at = start
-        above.append((index, end, name))
+        above.append((index, end, operation.name))
     for _, ended, closed in reversed(above):
         _append(segments, at, ended, closed)
         at = ended

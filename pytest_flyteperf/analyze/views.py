@@ -15,6 +15,8 @@ from pytest_flyteperf.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from pytest_flyteperf.analyze.nodes import Run
     from pytest_flyteperf.analyze.ownership import Attribution, NodeTime
     from pytest_flyteperf.analyze.path import Stretch
@@ -32,28 +34,30 @@ def ownership_of(run: Run, attribution: Attribution) -> Ownership:
             known = shown[id(ledger)] = _owners(ledger)
         return known
 
+    kinds = _by_kind(attribution.nodes)
     return Ownership(
         wall_ns=attribution.whole.wall,
         owners=owners(attribution.whole),
         working_ns=dict(sorted(attribution.whole.working.items())),
         path=tuple(_step(stretch, owners(ledger), begun) for stretch, ledger in attribution.path),
         nodes=tuple(_node(time, owners(time.ledger)) for time in attribution.nodes),
-        summed=_summed(attribution),
-        kinds=_kinds(attribution),
+        summed=_summed(attribution, kinds),
+        kinds=tuple(kinds[kind].measures(kind) for kind in sorted(kinds)),
     )
 
 
 def _owners(ledger: Ledger) -> tuple[Owned, ...]:
-    shares = ledger.shares
     return tuple(
-        Owned(
-            owner=key[0],
-            detail=key[1],
-            point_ns=shares[key].point,
-            low_ns=shares[key].low,
-            high_ns=shares[key].high,
-        )
-        for key in (sorted(shares) if len(shares) > 1 else shares)
+        [
+            Owned(
+                owner=owner,
+                detail=detail,
+                point_ns=share.point,
+                low_ns=share.low,
+                high_ns=share.high,
+            )
+            for (owner, detail), share in sorted(ledger.shares.items())
+        ]
     )
 
 
@@ -87,31 +91,42 @@ def _node(time: NodeTime, owners: tuple[Owned, ...]) -> NodeMeasures:
     )
 
 
-def _kinds(attribution: Attribution) -> tuple[KindMeasures, ...]:
-    by_kind: dict[str, list[NodeTime]] = {}
-    for time in attribution.nodes:
-        by_kind.setdefault(time.node.kind.value, []).append(time)
-    return tuple(_kind(kind, by_kind[kind]) for kind in sorted(by_kind))
+class _Kind:
+    """The nodes of one kind, taken one by one."""
+
+    __slots__ = ("ledger", "nodes", "on_path_ns")
+
+    def __init__(self) -> None:
+        self.nodes = 0
+        self.on_path_ns = 0
+        self.ledger = Ledger()
+
+    def measures(self, kind: str) -> KindMeasures:
+        return KindMeasures(
+            kind=kind,
+            nodes=self.nodes,
+            on_path_ns=self.on_path_ns,
+            owners=_owners(self.ledger),
+        )
 
 
-def _kind(kind: str, times: list[NodeTime]) -> KindMeasures:
-    ledger = Ledger()
+def _by_kind(times: Iterable[NodeTime]) -> dict[str, _Kind]:
+    kinds: dict[str, _Kind] = {}
     for time in times:
-        ledger.add(time.ledger)
-    return KindMeasures(
-        kind=kind,
-        nodes=len(times),
-        on_path_ns=sum(time.on_path_ns for time in times),
-        owners=_owners(ledger),
-    )
+        kind = kinds.get(time.node.kind)
+        if kind is None:
+            kind = kinds[time.node.kind.value] = _Kind()
+        kind.nodes += 1
+        kind.on_path_ns += time.on_path_ns
+        kind.ledger.add(time.ledger)
+    return kinds
 
 
-def _summed(attribution: Attribution) -> NodeOverhead:
+def _summed(attribution: Attribution, kinds: Mapping[str, _Kind]) -> NodeOverhead:
     """Over all nodes of the execution and its children."""
+    ledgers = [kind.ledger for kind in kinds.values()]
     return NodeOverhead(
-        flyte_ns=sum(time.ledger.point(Owner.FLYTE) for time in attribution.nodes),
+        flyte_ns=sum(ledger.point(Owner.FLYTE) for ledger in ledgers),
         scheduling_ns=sum(time.scheduling_ns or 0 for time in attribution.nodes),
-        runtime_ns=sum(
-            time.ledger.wall - time.ledger.point(Owner.SUBNODES) for time in attribution.nodes
-        ),
+        runtime_ns=sum(ledger.wall - ledger.point(Owner.SUBNODES) for ledger in ledgers),
     )

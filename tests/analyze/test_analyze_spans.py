@@ -155,7 +155,7 @@ def test_a_span_that_ends_before_it_begins_has_no_length():
 
     (found,) = read(made)
 
-    assert found.operations[2][1:3] == (40, 40)
+    assert (found.operations[2].start_ns, found.operations[2].end_ns) == (40, 40)
 
 
 def test_a_span_that_is_its_own_ancestor_is_lost_and_ends_nothing():
