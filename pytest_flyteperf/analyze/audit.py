@@ -169,6 +169,9 @@ def check_clocks(runs: Iterable[Run], pods: Iterable[Pod]) -> list[Finding]:
             if stamp and received is not None and stamp.low > received + CLOCK_SLACK_NS:
                 late = (stamp.low - received) // 1_000_000
                 evidence.append(f"{what} of {pod.name} stamped {late} ms after its receipt")
+        if pod.started and pod.started.high < pod.created_ns - CLOCK_SLACK_NS:
+            early = (pod.created_ns - pod.started.high) // 1_000_000
+            evidence.append(f"start of {pod.name} stamped {early} ms before its creation")
     return [_invalid("clock", f"{len(evidence)}: {evidence[0]}")] if evidence else []
 
 

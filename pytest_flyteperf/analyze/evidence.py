@@ -99,7 +99,7 @@ def of_node(
         until = _next_created(node, index)
         pods = [watch.pods[name] for name in attempt.pods if name in watch.pods]
         if last_only and node.kind is Kind.ARRAY:
-            pods = _last_pods(pods, node.parallelism)
+            pods = _last_pods(pods, node.parallelism, attempt.earlier)
         _attempt(node, attempt, pods, until, timeline, containers, layers)
     if node.kind is Kind.LAUNCH_PLAN:
         _launch_plan(node, runs, layers)
@@ -115,26 +115,40 @@ def of_node(
 
 
 def _next_created(node: Node, index: int) -> int | None:
-    """What follows an attempt: the next one, the children it built, or the node's end."""
-    for attempt in node.attempts[index + 1 :]:
-        if attempt.created is not None:
-            return attempt.created
-    children = [child.created for child in node.children if child.created is not None]
-    return min(children) if children else node.ended
+    """What follows an attempt: the children it built, the next attempt, or the node's end."""
+    begun = [after.created for after in node.attempts[index + 1 :] if after.created is not None]
+    if node.children:
+        group = str(node.attempts[index].retry)
+        begun += [
+            child.created
+            for child in node.children
+            if child.group == group and child.created is not None
+        ]
+    return min(begun, default=node.ended)
 
 
-def _last_pods(pods: list[Pod], parallelism: int) -> list[Pod]:
-    """The sub-task that finished last; where few may run at once, before it what freed its slot."""
+def _last_pods(pods: list[Pod], parallelism: int, earlier: dict[str, str]) -> list[Pod]:
+    """The sub-task that finished last, and what it waited for.
+
+    Before a later attempt stands the one that failed; before a first one, where few may run at
+    once, the pod that freed its slot.
+    """
     reported = sorted((pod for pod in pods if pod.reported_ns is not None), key=_report)
     if not reported:
         return pods
-    chain = [reported.pop()]
-    while parallelism and reported:
-        before = [pod for pod in reported if _report(pod) <= (chain[-1].created_ns, "")]
-        if not before:
-            break
-        chain.append(before[-1])
-        reported = before[:-1]
+    left = {pod.name: pod for pod in pods}
+    chain: list[Pod] = []
+    pod: Pod | None = reported.pop()
+    while pod is not None:
+        chain.append(left.pop(pod.name))
+        before = left.get(earlier.get(pod.name, ""))
+        if before is None and parallelism:
+            while reported and (
+                reported[-1].name not in left or _report(reported[-1]) > (pod.created_ns, "")
+            ):
+                reported.pop()
+            before = reported.pop() if reported else None
+        pod = before
     return chain
 
 
@@ -152,8 +166,9 @@ def _attempt(  # noqa: PLR0913, PLR0917 -- two lists to fill
     layers: list[Layer],
 ) -> None:
     if any(pod.found for pod in pods):
+        submitted = None if node.kind is Kind.ARRAY else attempt.created
         for pod in pods:
-            _found(pod, _detail(node, attempt, pod), until, containers, layers)
+            _found(pod, _detail(node, attempt, pod), submitted, until, containers, layers)
         return
     for pod in pods:
         _pod(pod, _detail(node, attempt, pod), until, containers, layers)
@@ -168,7 +183,14 @@ def _attempt(  # noqa: PLR0913, PLR0917 -- two lists to fill
     elif attempt.plugin not in IN_PROCESS and attempt.created is not None:
         ended = attempt.updated if attempt.updated is not None else node.ended
         if ended is not None:
-            layers.append(Layer(attempt.created, ended, Owner.EXTERNAL, attempt.plugin or "task"))
+            layers.append(_elsewhere(attempt, attempt.created, ended))
+
+
+def _elsewhere(attempt: Attempt, created: int, ended: int) -> Layer:
+    """A task that runs neither as a pod of the FlyteWorkflow nor within Propeller."""
+    if attempt.plugin:
+        return Layer(created, ended, Owner.EXTERNAL, attempt.plugin)
+    return Layer(created, ended, Owner.UNKNOWN, "plugin")
 
 
 def _detail(node: Node, attempt: Attempt, pod: Pod | None) -> str:
@@ -212,35 +234,45 @@ def _pod(
     containers.append(Container(started, finished, detail))
 
 
-def _found(
+def _found(  # noqa: PLR0913, PLR0917 -- two lists to fill
     pod: Pod,
     detail: str,
+    submitted: int | None,
     until: int | None,
     containers: list[Container],
     layers: list[Layer],
 ) -> None:
-    """A pod that was only found later: of what lies around its container only its stamps tell."""
+    """A pod that was only found later: what lies around its container nobody received.
+
+    `submitted` is when Propeller had created it: its task execution begins then, to the nanosecond.
+    """
     if pod.started is None or pod.finished is None:
         layers.append(Layer(pod.created_ns, until or pod.created_ns, Owner.UNKNOWN, "pod"))
         return
-    created = min(pod.created_ns + SECOND_NS, pod.started.low)
+    if submitted is not None and pod.created_ns <= submitted <= pod.started.high:
+        created = submitted
+    else:
+        created = min(pod.created_ns + SECOND_NS, pod.started.low)
+        layers.append(Layer(pod.created_ns, created, Owner.UNKNOWN, "pod's creation"))
+    started = pod.started.no_earlier(created)
+    finished = pod.finished.no_earlier(started.low)
+    finished = replace(finished, point=max(finished.point, started.point))
     ended = pod.finished.high if until is None else max(until, pod.finished.low)
     layers += (
-        Layer(pod.created_ns, created, Owner.UNKNOWN, "pod's creation"),
-        Layer(created, pod.started.high, Owner.KUBERNETES, "starting"),
+        Layer(created, started.high, Owner.KUBERNETES, "starting"),
         Layer(pod.finished.low, ended, Owner.UNKNOWN, "pod's report"),
     )
-    containers.append(Container(pod.started, pod.finished, detail))
+    containers.append(Container(started, finished, detail))
 
 
-def _quota(attempt: Attempt, created: int) -> list[Layer]:
-    """Backing off for a resource quota: from the reason that says so to the pod."""
+def _quota(attempt: Attempt, until: int) -> list[Layer]:
+    """Backing off for a resource quota: from the reason that says so to the pod, if it came."""
     since = [
         at
         for at, message in attempt.reasons
-        if at < created and any(words in message.lower() for words in _QUOTA)
+        if at < until and any(words in message.lower() for words in _QUOTA)
     ]
-    return [Layer(min(since), created, Owner.BACKOFF, "resource quota")] if since else []
+    return [Layer(min(since), until, Owner.BACKOFF, "resource quota")] if since else []
 
 
 def _unwatched(
@@ -256,6 +288,7 @@ def _unwatched(
         return
     if attempt.started is None:
         layers.append(Layer(attempt.created, ended, Owner.UNKNOWN, "pod not watched"))
+        layers += _quota(attempt, ended)
         return
     started = attempt.started.no_earlier(attempt.created).no_later(ended)
     layers.append(Layer(attempt.created, started.high, Owner.KUBERNETES, "starting"))

@@ -16,7 +16,10 @@ from pytest_flyteperf.analyze.stamps import SECOND_NS, duration_ns, is_whole_sec
 from pytest_flyteperf.errors import RecordingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_flyteperf.analyze.documents import (
+        ExternalResource,
         NodeExecutionDocument,
         TaskExecutionDocument,
     )
@@ -56,6 +59,7 @@ class Attempt:
     __slots__ = (
         "count",
         "created",
+        "earlier",
         "ended",
         "phase",
         "plugin",
@@ -83,11 +87,22 @@ class Attempt:
         self.pods = tuple(r.external_id for r in metadata.external_resources if r.external_id) or (
             (metadata.generated_name,) if metadata.generated_name else ()
         )
+        self.earlier = _earlier_pods(metadata.external_resources)
+        """Pod of a sub-task's later attempt to that of the attempt before it."""
         self.reasons = tuple(
             (at, reason.message)
             for reason in closure.reasons
             if (at := optional_ns(reason.occurred_at)) is not None
         )
+
+
+def _earlier_pods(resources: Sequence[ExternalResource]) -> dict[str, str]:
+    retried = [resource for resource in resources if resource.retry_attempt]
+    if not retried:
+        return {}
+    pods = {(one.index, one.retry_attempt): one.external_id for one in resources}
+    before = ((one, pods.get((one.index, one.retry_attempt - 1))) for one in retried)
+    return {one.external_id: earlier for one, earlier in before if earlier}
 
 
 def _container_stamps(document: TaskExecutionDocument) -> tuple[Instant | None, Instant | None]:

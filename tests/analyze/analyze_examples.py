@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pytest_flyteperf.analyze import documents as d
 from pytest_flyteperf.analyze.crd import FlyteWorkflow, Seen
@@ -95,7 +96,8 @@ def task(
     ended=None,
     reasons=(),
 ):
-    """A task execution; `pods` names its sub-tasks' pods."""
+    """A task execution; `pods` names its sub-tasks' pods, or pod, index and retry of each."""
+    subtasks = [(each, 0, 0) if isinstance(each, str) else each for each in pods or ()]
     return d.TaskExecutionDocument(
         id=d.TaskExecutionId(d.NodeExecutionId(name), retry),
         closure=d.TaskExecutionClosure(
@@ -107,7 +109,7 @@ def task(
             metadata=d.TaskExecutionMetadata(
                 generated_name=f"e-{name}-{retry}",
                 plugin_identifier=plugin,
-                external_resources=tuple(d.ExternalResource(pod) for pod in pods or ()),
+                external_resources=tuple(d.ExternalResource(*subtask) for subtask in subtasks),
             ),
             reasons=tuple(d.Reason(at(when), message) for when, message in reasons),
         ),
@@ -171,6 +173,15 @@ def pod(
     ]
 
 
+def listed(name, added, started, finished, **how):
+    """The pod as it was found later: its last state, and the second of its creation."""
+    record = pod(name, added, added, started, finished, **how)[-1]
+    document = record.event.object
+    metadata = replace(document.metadata, creation_timestamp=second(added))
+    document = replace(document, metadata=metadata)
+    return [replace(record, event=d.PodEvent(d.LISTED, document))]
+
+
 def run(
     nodes,
     tasks=(),
@@ -221,7 +232,27 @@ instants = st.integers(-2_000, 12_000) | st.none()
 """Milliseconds; missing, before the execution's start, or after its end."""
 some_instant = st.integers(-2_000, 12_000)
 phases = st.sampled_from(
-    ["SUCCEEDED", "SUCCEEDED", "FAILED", "ABORTED", "RUNNING", "SKIPPED", "TIMED_OUT"],
+    [
+        *("SUCCEEDED", "SUCCEEDED", "FAILED", "ABORTED"),
+        *("RUNNING", "SKIPPED", "TIMED_OUT", "RECOVERED"),
+    ],
+)
+templates = st.sampled_from(
+    [
+        {"kind": "task"},
+        {"kind": "array", "array": {"Parallelism": 0}},
+        {"kind": "array", "array": {"Parallelism": 1}},
+        {"kind": "gate", "gate": {"kind": "sleep", "sleep": {"duration": "3s"}}},
+        {"kind": "gate", "gate": {"kind": "signal"}},
+        {"kind": "branch"},
+        {"kind": "workflow", "workflow": {"subWorkflowRef": "sub"}},
+        {"kind": "workflow", "workflow": {"launchPlanRefId": {"name": "lp"}}},
+    ],
+)
+"""Of a node of any kind, as the FlyteWorkflow has it."""
+reasons = st.lists(
+    st.tuples(some_instant, st.sampled_from(["task submitted to K8s", "exceeded quota: compute"])),
+    max_size=2,
 )
 plugins = st.sampled_from(
     ["container", "container", "echo", "spark", "k8s-array", "connector", ""],
@@ -235,25 +266,49 @@ def stamps(count):
 
 
 @st.composite
+def workflows(draw, specs):
+    """A FlyteWorkflow with some of these nodes, of any kinds, with edges of any order; or none."""
+    if draw(st.booleans()):
+        return None
+    known = draw(st.lists(st.sampled_from(specs), unique=True)) if specs else []
+    edges = {name: draw(st.lists(st.sampled_from(known), max_size=2)) for name in known}
+    nodes = {name: draw(templates) for name in known}
+    return workflow(draw(st.integers(-100, 2000)), nodes, edges)
+
+
+@st.composite
+def launched(draw, name):
+    """An execution that a launch plan node started, itself with one that starts it again."""
+    nodes = [
+        node(f"n{index}", *draw(stamps(3)), phase=draw(phases), child=draw(st.sampled_from(["e"])))
+        for index in range(draw(st.integers(0, 2)))
+    ]
+    created, ended = draw(stamps(2))
+    return run(nodes, created=created, ended=ended, phase=draw(phases), name=name)
+
+
+@st.composite
 def executions(draw):
     """Node trees of any shape with stamps of any order, pods and handles."""
     names, nodes, tasks, watched = [], [], [], []
     for index in range(draw(st.integers(0, 8))):
         above = draw(st.sampled_from([None, None, *names]))
-        spec = draw(st.sampled_from(["start-node", "end-node", "efn", *[f"n{index}"] * 4]))
+        spec = draw(st.sampled_from(["start-node", "end-node", "efn", "fn0", *[f"n{index}"] * 4]))
         made = node(
             spec,
             *draw(stamps(3)),
             parent=above,
             group=draw(st.sampled_from(["0", "0", "1"])),
             phase=draw(phases),
-            child=draw(st.sampled_from([None, None, None, "gone", "e"])),
+            child=draw(st.sampled_from([None, None, None, "gone", "e", "c"])),
+            is_dynamic=draw(st.booleans()),
         )
         name = made.id.node_id
         if name in names:
             continue
         names.append(name)
         nodes.append(made)
+        subtasks = [(f"e-{name}-0", 0, 0), (f"e-{name}-1", 0, 1), ("never-seen", 1, 0)]
         for retry in range(draw(st.integers(0, 2))):
             created, started, ended, updated = draw(stamps(4))
             stamped = {"started": started, "ended": ended} if started is not None else {}
@@ -265,6 +320,8 @@ def executions(draw):
                     retry=retry,
                     phase=draw(phases),
                     plugin=draw(plugins),
+                    pods=draw(st.sampled_from([None, None, subtasks])),
+                    reasons=draw(reasons),
                     **stamped,
                 ),
             )
@@ -294,4 +351,7 @@ def executions(draw):
         created=created,
         ended=ended,
         phase=draw(phases),
+        seen=draw(workflows([made.metadata.spec_node_id for made in nodes])),
+        children={"c": draw(launched("c"))},
+        max_parallelism=draw(st.sampled_from([0, 1, 3])),
     )

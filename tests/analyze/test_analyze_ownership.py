@@ -5,7 +5,7 @@ acts on it at the batching queue's tick.
 """
 
 import pytest
-from analyze_examples import MS, node, pod, pods, run, task, workflow, working
+from analyze_examples import MS, listed, node, pod, pods, run, task, workflow, working
 
 from pytest_flyteperf.analyze.evidence import Watch
 from pytest_flyteperf.analyze.ownership import attribute
@@ -323,6 +323,54 @@ def test_of_several_that_ended_before_the_one_that_ended_last_freed_the_slot():
     }
 
 
+def test_before_a_sub_tasks_second_attempt_stands_the_one_that_failed():
+    """Sub-task 1 failed once, 100 to 600, and began again at 1000; sub-task 0 is not in the way."""
+    subtasks = [("p0", 0, 0), ("p1", 1, 0), ("p1-again", 1, 1)]
+    attempt = task("n0", 100, 3000, plugin="k8s-array", pods=subtasks)
+    whole = run([node("n0", 0, 100, 3000, is_array=True)], [attempt], ended=3000)
+    watched = [
+        pod("p0", 100, 100, 100, 2000),
+        pod("p1", 100, 100, 100, 600, exit_code=1),
+        pod("p1-again", 1000, 1000, 1000, 2500),
+    ]
+
+    ownership = owned(whole, watched, [(0, 100), (900, 1000), (2900, 3000)])
+
+    assert points(ownership.owners) == {
+        "flyte working": 100 + 100 + 100,
+        "user lost": 500,  # the attempt that failed
+        "flyte waiting: re-evaluation": 300,  # 600..900: until it was tried again
+        "user container": 1500,
+        "flyte waiting: batching tick": 400,
+    }
+
+
+def test_a_dynamic_node_that_is_tried_again_waits_for_its_own_children():
+    """
+    The first attempt compiled until 500 and its children began at 1000: a tick. That they timed
+    out and the node was tried again after 20 s does not turn it into a resync.
+    """
+    nodes = [
+        node("n0", 0, 100, 22_000, is_dynamic=True),
+        node("dn0", 1000, 1100, 19_000, parent="n0", phase="TIMED_OUT"),
+        node("dn0", 21_000, 21_100, 22_000, parent="n0", group="1"),
+    ]
+    tasks = [task("n0", 100, 900), task("n0", 20_000, 20_900, retry=1)]
+    watched = [
+        pod("e-n0-0", 100, 100, 100, 500),
+        pod("e-n0-1", 20_000, 20_000, 20_000, 20_500),
+    ]
+    whole = run(nodes, tasks, ended=22_000)
+    handles = [(0, 100), (900, 1000), (19_900, 20_000), (20_900, 21_000), (21_900, 22_000)]
+
+    found = ledger(owned(whole, watched, handles), "n0")
+
+    assert found["user compile"] == 400 + 500
+    assert found["subnodes dynamic"] == 18_000 + 1000
+    assert found["flyte waiting: batching tick"] == (900 - 500) + (20_900 - 20_500)
+    assert "flyte waiting: resync timer" not in found
+
+
 def test_a_sleep_is_the_users_wish_and_what_follows_it_is_flytes():
     seen = workflow(0, {"n0": {"kind": "gate", "gate": {"sleep": {"duration": "2s"}}}})
     whole = run([node("n0", 0, 100, 9000)], ended=9000, seen=seen)
@@ -355,6 +403,15 @@ def test_a_connectors_service_is_external():
     ownership = owned(whole, handles=[(0, 100), (4800, 5000)])
 
     assert points(ownership.owners) == {"flyte working": 300, "external connector": 4700}
+
+
+def test_a_task_of_which_no_plugin_is_known_is_unknown():
+    """Nothing says that another service ran it."""
+    whole = run([node("n0", 0, 100, 900)], [task("n0", 100, 900, plugin="")], ended=900)
+
+    ownership = owned(whole, handles=[(0, 100)])
+
+    assert points(ownership.owners) == {"flyte working": 100, "unknown plugin": 800}
 
 
 def test_a_task_within_propeller_has_no_other_owner_than_flyte():
@@ -457,6 +514,44 @@ def test_a_full_quota_backs_off():
         "backoff resource quota": 1990,
         "user container": 900,
     }
+
+
+def test_a_quota_that_never_let_a_pod_in_backs_off_to_the_end():
+    reason = (200, 'pods "e-n0-0" is forbidden: exceeded quota: compute')
+    whole = run(
+        [node("n0", 0, 100, 5000, phase="ABORTED")],
+        [task("n0", 100, 5000, phase="ABORTED", reasons=[reason])],
+        ended=5000,
+        phase="ABORTED",
+    )
+
+    ownership = owned(whole, handles=[(0, 200)])
+
+    assert points(ownership.owners) == {"flyte working": 200, "backoff resource quota": 4800}
+
+
+def test_a_pod_that_was_found_later_was_created_when_its_task_execution_began():
+    """Its creation is stamped 1 s; the task execution began at 1300, when Propeller had made it."""
+    whole = run([node("n0", 1000, 1350, 4000)], [task("n0", 1300, 3900)], ended=4000)
+
+    ownership = owned(whole, [listed("e-n0-0", 1300, 1800, 3000)], [(1000, 1400), (3800, 4000)])
+
+    assert points(ownership.owners) == {
+        "flyte waiting: re-evaluation": 1000,  # before the first event of the node
+        "flyte working": 300 + 100 + 200,
+        "kubernetes starting": 400,  # 1400..1800
+        "user container": 1200,
+        "unknown pod's report": 800,  # 3000..3800: Kubernetes' or Flyte's, nobody saw which
+    }
+
+
+def test_a_pod_that_was_found_later_and_no_task_execution_tells_of_has_an_unknown_creation():
+    whole = run([node("n0", 1000, 1350, 4000)], [task("n0", None, 3900)], ended=4000)
+
+    found = ledger(owned(whole, [listed("e-n0-0", 1300, 1800, 3000)], [(3800, 4000)]), "n0")
+
+    assert found["unknown pod's creation"] == 800
+    assert "kubernetes starting" not in found
 
 
 def test_without_a_pod_watch_the_kubelets_stamps_leave_a_rest_unknown():

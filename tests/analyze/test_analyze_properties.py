@@ -19,9 +19,11 @@ def attributed(example):
         created=example.created,
         ended=example.ended,
         phase=example.phase,
+        seen=example.seen,
+        max_parallelism=example.max_parallelism,
     )
     timelines = {"e": working(*example.handles)} if example.traced else {}
-    attribution = attribute(whole, {}, Watch(pods(*example.watched)), timelines)
+    attribution = attribute(whole, example.children, Watch(pods(*example.watched)), timelines)
     return whole, attribution
 
 
