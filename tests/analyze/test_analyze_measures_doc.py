@@ -44,6 +44,10 @@ def test_every_check_of_the_audit_is_in_the_table_with_its_severity():
     source = inspect.getsource(audit)
     given = set(re.findall(r'_(invalid|note)\("([^"]+)"', source))
     given |= {
+        (severity, getattr(audit, name))
+        for severity, name in re.findall(r"_(invalid|note)\(([A-Z_]+),", source)
+    }
+    given |= {
         ("note", name) for name in re.findall(r'check="([^"]+)"', inspect.getsource(crosscheck))
     }
     given |= {("note", "other CPU use"), ("invalid", "other CPU use")}
