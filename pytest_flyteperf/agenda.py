@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_flyteperf import benchmark
+from pytest_flyteperf import asked
 from pytest_flyteperf.run import is_benchmark
 from pytest_flyteperf.settings import Settings
 from pytest_flyteperf.stack import check_comparison
@@ -32,12 +32,12 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
     executions: dict[str, int] = {}
     repeats = 0
     for item in filter(is_benchmark, items):
-        plan = benchmark.run_plan(item, settings)
+        plan = asked.run_plan(item, settings)
         repeats += plan.repeats
-        benchmark.policy(item, settings)
-        benchmark.needs(item)
+        asked.policy(item, settings)
+        asked.needs(item)
         turns = 1 if settings.base is None else 2 * settings.blocks
-        executions[benchmark.case_name(item)] = turns * (plan.warmups + plan.repeats)
+        executions[asked.case_name(item)] = turns * (plan.warmups + plan.repeats)
     lines = tuple(_lines(len(executions), repeats, settings))
     return Agenda(tuple(executions), lines, executions)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from pytest_flyteperf import benchmark
+from pytest_flyteperf import asked
 from pytest_flyteperf import result as case_result
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Call, Finished
@@ -67,7 +67,7 @@ class Measurement:
         if self._site.base is None:
             return self._alone(call)
         if call.units is not None:
-            name = benchmark.case_name(self._item)
+            name = asked.case_name(self._item)
             pytest.skip(f"{name}: a sweep over sizes is not measured in turns")
         return self._in_turns(call, self._site.base)
 
@@ -164,14 +164,14 @@ class Measurement:
 
     def _empty(self, deployment: Deployment) -> CaseResult:
         """The result of the case before its first repeat."""
-        name = benchmark.case_name(self._item)
+        name = asked.case_name(self._item)
         cases = sum(map(is_benchmark, self._item.session.items))
         return CaseResult(
             case=name,
             size=Size(self._site.settings.size),
             nodeid=self._item.nodeid,
-            plan=benchmark.run_plan(self._item, self._site.settings),
-            policy=benchmark.policy(self._item, self._site.settings, cases),
+            plan=asked.run_plan(self._item, self._site.settings),
+            policy=asked.policy(self._item, self._site.settings, cases),
             subject=deployment.subject,
             environment=deployment.environment,
             folder=str(self._site.folder / name),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from pytest_flyteperf import benchmark, outcome, pages
+from pytest_flyteperf import asked, outcome, pages
 from pytest_flyteperf import result as case_result
 from pytest_flyteperf.agenda import agenda
 from pytest_flyteperf.benchmark import Benchmark, Call, Finished
@@ -115,8 +115,8 @@ class Session:
             pytest.skip.Exception: the cluster lacks what the case needs.
         """
         with self._explained(item):
-            benchmark.check_name(item)
-            for name in missing(benchmark.needs(item), deployment.cluster):
+            asked.check_name(item)
+            for name in missing(asked.needs(item), deployment.cluster):
                 pytest.skip(f"the cluster has no {name}; install the operator that brings it")
 
         measurement = Measurement(self._site, item, deployment)
@@ -127,7 +127,7 @@ class Session:
                 return measurement(call)
 
         return Benchmark(
-            benchmark.case_name(item),
+            asked.case_name(item),
             Size(self._site.settings.size),
             secrets.randbelow(FRESH),
             execute,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_flyteperf import benchmark
+from pytest_flyteperf import asked
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import METRICS
 from pytest_flyteperf.settings import resolve
@@ -24,7 +24,7 @@ def policy(pytester):
             "test_chain",
         )
         settings = resolve(flags, {}, dict(ini).get, Path())
-        return benchmark.policy(item, settings, cases), benchmark.run_plan(item, settings)
+        return asked.policy(item, settings, cases), asked.run_plan(item, settings)
 
     return made
 
@@ -37,9 +37,9 @@ def test_the_second_test_of_a_case_is_refused_and_the_first_is_not(pytester):
     for item in (first, second):
         item.session.items = [first, second]
 
-    benchmark.check_name(first)
+    asked.check_name(first)
     with pytest.raises(UsageError) as caught:
-        benchmark.check_name(second)
+        asked.check_name(second)
 
     assert str(caught.value) == (
         f"{second.nodeid} and {first.nodeid} are both case 'chain'; rename one"
