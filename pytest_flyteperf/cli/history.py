@@ -39,14 +39,19 @@ def run(given: argparse.Namespace) -> int:
     if given.case is None:
         say_json(known) if given.json else say(known or ["no run is stored"])
         return 0
+    file, size = here.out / runs.FILE, Size(here.size)
     if given.case not in known:
-        there = ", ".join(known) or "none"
-        raise UsageError(f"{here.out / runs.FILE}: no run of {given.case!r}; there are {there}")
-    series = history.series(given.case, Size(here.size), given.metric, stored)
+        there = f"there are {', '.join(known)}" if known else "`flyteperf run` measures cases"
+        raise UsageError(f"{file}: no run of {given.case!r}; {there}")
+    sizes = {one.size for run in stored for one in run.cases if one.case == given.case}
+    if size not in sizes:
+        there = ", ".join(sorted(sizes))
+        raise UsageError(f"{file}: no run of {given.case!r} in size {size}, but in {there}")
+    series = history.series(given.case, size, given.metric, stored)
     if given.json:
         say_json(series)
         return 0
     say(history.lines(series))
     if damaged:
-        say([f"{damaged} damaged lines of {here.out / runs.FILE} are left out"])
+        say([f"{damaged} damaged lines of {file} are left out"])
     return 0

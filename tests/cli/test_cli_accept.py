@@ -186,3 +186,16 @@ def test_history_of_an_unknown_case_names_those_there_are(project, capsys):
 
     assert main(["history", "gone"]) == 2
     assert "no run of 'gone'; there are chain" in capsys.readouterr().err
+
+
+def test_history_of_another_size_names_those_there_are(project, capsys):
+    stored(project, 500)
+
+    assert main(["history", "chain", "--short"]) == 2
+    assert "no run of 'chain' in size short, but in default" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_history_without_a_run_says_what_makes_one(capsys):
+    assert main(["history", "chain"]) == 2
+    assert "no run of 'chain'; `flyteperf run` measures cases" in capsys.readouterr().err
