@@ -5,6 +5,7 @@ Which rule made a layer stands in its detail, so that a reader can ask for the r
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -100,18 +101,24 @@ def of_node(
         pods = [watch.pods[name] for name in attempt.pods if name in watch.pods]
         if last_only and node.kind is Kind.ARRAY:
             pods = _last_pods(pods, node.parallelism, attempt.earlier)
+            layers += _handed_on(pods, timeline)
         _attempt(node, attempt, pods, until, timeline, containers, layers)
     if node.kind is Kind.LAUNCH_PLAN:
         _launch_plan(node, runs, layers)
     if node.kind is Kind.GATE:
         _gate(node, containers, layers)
-    unknown = node.kind is Kind.UNKNOWN and not node.children
-    return Facts(
-        containers=tuple(containers),
-        layers=tuple(layers),
-        rest_owner=Owner.UNKNOWN if unknown else Owner.FLYTE,
-        rest_detail="kind of node" if unknown else RE_EVALUATION,
-    )
+    owner, detail = _rest(node)
+    return Facts(tuple(containers), tuple(layers), owner, detail)
+
+
+def _rest(node: Node) -> tuple[str, str]:
+    """Who has the time of a node that no fact covers.
+
+    Nothing wakes Propeller when a sleep is over: a gate waits for the informer's resync.
+    """
+    if node.kind is Kind.UNKNOWN and not node.children:
+        return Owner.UNKNOWN, "kind of node"
+    return Owner.FLYTE, RESYNC if node.kind is Kind.GATE else RE_EVALUATION
 
 
 def _next_created(node: Node, index: int) -> int | None:
@@ -150,6 +157,15 @@ def _last_pods(pods: list[Pod], parallelism: int, earlier: dict[str, str]) -> li
             before = reported.pop() if reported else None
         pod = before
     return chain
+
+
+def _handed_on(chain: list[Pod], timeline: Timeline | None) -> list[Layer]:
+    """From one pod's report to the next one's creation: Flyte's, waiting for a worker."""
+    return [
+        Layer(news, later.created_ns, Owner.FLYTE, _waited_for(news, later.created_ns, timeline))
+        for later, before in pairwise(chain)
+        if (news := before.reported_ns) is not None
+    ]
 
 
 def _report(pod: Pod) -> tuple[int, str]:
@@ -194,7 +210,9 @@ def _elsewhere(attempt: Attempt, created: int, ended: int) -> Layer:
 
 
 def _detail(node: Node, attempt: Attempt, pod: Pod | None) -> str:
-    if attempt.phase in FAILED or attempt.phase == "ABORTED" or (pod and pod.exit_code):
+    if attempt.phase in FAILED or attempt.phase == "ABORTED":
+        return LOST
+    if pod is not None and (pod.exit_code or pod.name in attempt.lost):
         return LOST
     return COMPILE if node.kind is Kind.DYNAMIC else RUN
 

@@ -61,6 +61,7 @@ class Attempt:
         "created",
         "earlier",
         "ended",
+        "lost",
         "phase",
         "plugin",
         "pods",
@@ -89,6 +90,12 @@ class Attempt:
         )
         self.earlier = _earlier_pods(metadata.external_resources)
         """Pod of a sub-task's later attempt to that of the attempt before it."""
+        self.lost = frozenset(
+            resource.external_id
+            for resource in metadata.external_resources
+            if resource.phase in FAILED or resource.phase == "ABORTED"
+        )
+        """Pods of a sub-task's attempts that came to nothing: flytekit's exit code may be 0."""
         self.reasons = tuple(
             (at, reason.message)
             for reason in closure.reasons

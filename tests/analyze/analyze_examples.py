@@ -96,8 +96,8 @@ def task(
     ended=None,
     reasons=(),
 ):
-    """A task execution; `pods` names its sub-tasks' pods, or pod, index and retry of each."""
-    subtasks = [(each, 0, 0) if isinstance(each, str) else each for each in pods or ()]
+    """A task execution; `pods` has its sub-tasks' pods, or of each pod, index, retry and phase."""
+    subtasks = [(each,) if isinstance(each, str) else each for each in pods or ()]
     return d.TaskExecutionDocument(
         id=d.TaskExecutionId(d.NodeExecutionId(name), retry),
         closure=d.TaskExecutionClosure(

@@ -318,19 +318,21 @@ def test_of_several_that_ended_before_the_one_that_ended_last_freed_the_slot():
     assert points(ownership.owners) == {
         "flyte working": 100 + 400,
         "user container": 1400 + 2400,
-        "flyte waiting: batching tick": 600,
-        "flyte waiting: re-evaluation": 100,
+        "flyte waiting: batching tick": 100 + 600,
     }
 
 
 def test_before_a_sub_tasks_second_attempt_stands_the_one_that_failed():
-    """Sub-task 1 failed once, 100 to 600, and began again at 1000; sub-task 0 is not in the way."""
-    subtasks = [("p0", 0, 0), ("p1", 1, 0), ("p1-again", 1, 1)]
+    """
+    Sub-task 1 failed once, 100 to 600, and began again at 1000; sub-task 0 is not in the way.
+    Flytekit's container ended with 0 all the same: its error is a file.
+    """
+    subtasks = [("p0", 0, 0), ("p1", 1, 0, "FAILED"), ("p1-again", 1, 1)]
     attempt = task("n0", 100, 3000, plugin="k8s-array", pods=subtasks)
     whole = run([node("n0", 0, 100, 3000, is_array=True)], [attempt], ended=3000)
     watched = [
         pod("p0", 100, 100, 100, 2000),
-        pod("p1", 100, 100, 100, 600, exit_code=1),
+        pod("p1", 100, 100, 100, 600),
         pod("p1-again", 1000, 1000, 1000, 2500),
     ]
 
@@ -339,9 +341,8 @@ def test_before_a_sub_tasks_second_attempt_stands_the_one_that_failed():
     assert points(ownership.owners) == {
         "flyte working": 100 + 100 + 100,
         "user lost": 500,  # the attempt that failed
-        "flyte waiting: re-evaluation": 300,  # 600..900: until it was tried again
         "user container": 1500,
-        "flyte waiting: batching tick": 400,
+        "flyte waiting: batching tick": 300 + 400,  # 600..900: until it was tried again
     }
 
 
@@ -371,7 +372,8 @@ def test_a_dynamic_node_that_is_tried_again_waits_for_its_own_children():
     assert "flyte waiting: resync timer" not in found
 
 
-def test_a_sleep_is_the_users_wish_and_what_follows_it_is_flytes():
+def test_a_sleep_is_the_users_wish_and_what_follows_it_is_the_resyncs():
+    """A full Flyte 1.16.8 took 10.1 s over a sleep of 3 s: nothing wakes it but the resync."""
     seen = workflow(0, {"n0": {"kind": "gate", "gate": {"sleep": {"duration": "2s"}}}})
     whole = run([node("n0", 0, 100, 9000)], ended=9000, seen=seen)
 
@@ -380,7 +382,7 @@ def test_a_sleep_is_the_users_wish_and_what_follows_it_is_flytes():
     assert points(ownership.owners) == {
         "flyte working": 100,
         "user sleep": 2000,
-        "flyte waiting: re-evaluation": 6900,
+        "flyte waiting: resync timer": 6900,
     }
 
 
