@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 
-from pytest_flyteperf.cli.commands import GROUPS
+from pytest_flyteperf.cli.commands import COMMANDS, GROUPS, Command
 from pytest_flyteperf.options import OPTIONS
 
 HERE = Path(__file__).parent
@@ -47,7 +49,7 @@ def commands() -> str:
             "| command | what it does |",
             "|---|---|",
         ]
-        lines += [f"| `flyteperf {one.name}` | {one.what} |" for one in group]
+        lines += [f"| [`flyteperf {one.name}`](#{one.name}) | {one.what} |" for one in group]
     codes = {
         0: "fine",
         1: "regressed or failed",
@@ -58,7 +60,20 @@ def commands() -> str:
         130: "interrupted",
     }
     lines += ["", "## Exit codes", "", "| code | meaning |", "|--:|---|"]
-    return "\n".join([*lines, *(f"| {code} | {text} |" for code, text in codes.items()), ""])
+    lines += [f"| {code} | {text} |" for code, text in codes.items()]
+    lines += ["", "## How each is typed"]
+    for command in COMMANDS.values():
+        lines += ["", f"### {command.name}", "", *_typed(command)]
+    return "\n".join([*lines, ""])
+
+
+def _typed(command: Command) -> list[str]:
+    """What a command's help says beside its options."""
+    _, _, more = (import_module(command.module).__doc__ or "").partition("\n\n")
+    text, _, examples = more.partition("Examples:\n")
+    shown = dedent(examples).rstrip().splitlines()
+    prose = [line.replace("<", "&lt;") for line in text.strip().splitlines()]
+    return [*prose, *([""] if prose else []), "```sh", *shown, "```"]
 
 
 PAGES = {"options.md": options, "commands.md": commands}

@@ -29,11 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FlyteperfError as error:
         print(f"flyteperf: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("flyteperf: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
+        return INTERRUPTED
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"flyteperf: {where}{error.strerror or error}", file=sys.stderr)
+        return FlyteperfError.exit_code
+    except KeyboardInterrupt:
+        print("flyteperf: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 

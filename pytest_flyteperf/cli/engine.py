@@ -19,7 +19,7 @@ from pytest_flyteperf.stack import Stack
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """One of two actions."""
-    actions = parser.add_subparsers(title="actions", metavar="", required=True)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="which", required=True)
     build = actions.add_parser("build", help="build them, if they are not built yet")
     build.set_defaults(action=_build)
     add_options(build, ("flyte",))

@@ -35,11 +35,12 @@ def run(given: argparse.Namespace) -> int:
     """Print the series, or the names of the cases."""
     here = settings(given)
     stored, damaged = runs.read(here.out)
+    file, size = here.out / runs.FILE, Size(here.size)
+    left_out = [f"{damaged} damaged lines of {file} are left out"] if damaged else []
     known = sorted({one.case for run in stored for one in run.cases})
     if given.case is None:
-        say_json(known) if given.json else say(known or ["no run is stored"])
+        say_json(known) if given.json else say([*(known or ["no run is stored"]), *left_out])
         return 0
-    file, size = here.out / runs.FILE, Size(here.size)
     if given.case not in known:
         there = f"there are {', '.join(known)}" if known else "`flyteperf run` measures cases"
         raise UsageError(f"{file}: no run of {given.case!r}; {there}")
@@ -52,6 +53,5 @@ def run(given: argparse.Namespace) -> int:
         say_json(series)
         return 0
     say(history.lines(series))
-    if damaged:
-        say([f"{damaged} damaged lines of {file} are left out"])
+    say(left_out)
     return 0

@@ -41,6 +41,8 @@ def parse(
     """
     top = _top()
     given, rest = top.parse_known_args(arguments[:1])
+    if given.command is None and rest:
+        raise UsageError(f"{rest[0]}: options follow a command; `flyteperf --help` lists these")
     if given.command is None:
         return _help_of_all(top), given
     command = COMMANDS.get(given.command)

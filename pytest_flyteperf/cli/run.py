@@ -20,6 +20,7 @@ import pytest
 
 from pytest_flyteperf.cli.parser import add_options
 from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments, sound
+from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.options import OPTIONS
 
@@ -32,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Hand over to pytest; the exit code is its own, or tells that a portfolio was left out."""
+    settings(given)  # refuses what is wrong before pytest starts
     typed, broken = sound(given.pytest)
     for error in broken:
         print(f"flyteperf: {error}", file=sys.stderr)

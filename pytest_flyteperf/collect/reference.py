@@ -39,7 +39,10 @@ def parse_reference(text: str, project: str | None = None, domain: str | None = 
     Raises:
         UsageError: it is none of these.
     """
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise UsageError(f"{text}: is no URL ({error})") from None
     if parts.scheme in _SCHEMES:
         found = _CONSOLE.search(parts.path)
         if found is None or not parts.netloc:

@@ -86,6 +86,33 @@ def test_a_wrong_setting_is_one_line_and_exit_2(capsys, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (["--frob"], 2, "--frob: options follow a command"),
+        (["run", "--repeats", "0"], 2, "--flyteperf-repeats: 0 is less than 1"),
+        (["explain", "http://["], 2, "http://[: is no URL"),
+        (["compare", "gone", "gone"], 2, "gone"),
+    ],
+)
+def test_what_is_typed_wrong_is_one_line(typed, code, said, capsys):
+    assert main(typed) == code
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"flyteperf: {said}")
+
+
+def test_a_file_that_cannot_be_written_is_one_line_and_exit_4(monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device", "/mnt/report.html")
+
+    monkeypatch.setattr("pytest_flyteperf.cli.status.run", full)
+
+    assert main(["status"]) == 4
+    assert capsys.readouterr().err == "flyteperf: /mnt/report.html: No space left on device\n"
+
+
 def test_an_unknown_portfolio_is_one_line_and_exit_2(capsys):
     assert main(["run", "moon"]) == 2
     said = capsys.readouterr().err
