@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from pytest_flyteperf.gate import statistics
 from pytest_flyteperf.gate.neighbours import Neighbours, neighbours
 from pytest_flyteperf.gate.pace import Adjusted, Pace
-from pytest_flyteperf.gate.policy import default_tolerance
+from pytest_flyteperf.gate.policy import ALLOCATIONS_DEVIATION, default_tolerance
 from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
 from pytest_flyteperf.gate.verdict import Kind, Verdict
 from pytest_flyteperf.model import Frozen, Metric, Unit
@@ -227,6 +227,8 @@ class _OfTurns(NamedTuple):
 
 def _prior(sample: Sample, policy: Policy) -> float:
     """Deviation between sessions, as a share, that the metric is assumed to have."""
+    if sample.metric.name == "allocations":
+        return min(policy.session_deviation, ALLOCATIONS_DEVIATION)
     if sample.metric.unit is not Unit.NS or (sample.pace is not None and sample.pace.known):
         return policy.session_deviation
     return math.hypot(policy.session_deviation, sample.elasticity * policy.pace_deviation)

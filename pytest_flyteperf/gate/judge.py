@@ -9,7 +9,7 @@ from msgspec import structs
 from pytest_flyteperf.gate import environment as environments
 from pytest_flyteperf.gate.drift import drift
 from pytest_flyteperf.gate.metric import Comparison, judge_metric
-from pytest_flyteperf.gate.policy import Policy
+from pytest_flyteperf.gate.policy import WHERE_TOLD, Policy
 from pytest_flyteperf.gate.samples import kind_of, known, pace_beside
 from pytest_flyteperf.gate.verdict import CaseVerdict, Kind, MetricVerdict, Provenance, Verdict
 from pytest_flyteperf.model import METRICS, Severity, Size
@@ -167,7 +167,8 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
         before = () if baseline is None else baseline.values(metric.name)
         now = known(valid, metric.name)
         kind = kind_of(metric, before, podless=podless)
-        asked = policy.gate is not None and metric.name in policy.gate
+        optional = metric.name in WHERE_TOLD
+        asked = policy.gate is not None and metric.name in policy.gate and not optional
         if not before and not now and not (asked and valid):
             unknown.append(metric.name)
             continue
@@ -177,7 +178,8 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
             now=now,
             missing=len(valid) - len(now),
             kind=kind,
-            gated=policy.gates(metric, exact=kind is Kind.EXACT),
+            gated=policy.gates(metric, exact=kind is Kind.EXACT)
+            and not (optional and (not before or len(now) < len(valid))),
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
             sessions=sessions,
             turns=turns,

@@ -536,3 +536,39 @@ def test_what_does_not_drift(sentence, anchor, latest, now):
     )
 
     assert judged(repeats(**now), accepted([latest], anchor=first)).drift == (), sentence
+
+
+def allocating(*values, **more):
+    return repeats(allocations=values, node_events=[18] * len(values), **more)
+
+
+USUAL = (385_000, 391_000, 388_000, 390_000, 394_000, 389_000, 392_000, 387_000, 390_500, 388_500)
+
+
+def test_a_propeller_that_computes_a_tenth_more_is_found_by_what_it_allocates():
+    baseline = accepted([{"allocations": USUAL, "node_events": [18] * 10}])
+    more = [round(1.1 * value) for value in USUAL]
+
+    found = gate.judge("chain", Size.DEFAULT, allocating(*more), baseline, HERE)
+    rest = gate.judge("chain", Size.DEFAULT, allocating(*USUAL[::-1]), baseline, HERE)
+
+    assert found.verdict is Verdict.REGRESSED
+    assert found.of(Verdict.REGRESSED)[0].metric == "allocations"
+    assert rest.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"node_events": [18] * 10}, allocating(*USUAL)),
+        ({"node_events": [18] * 10, "allocations": USUAL}, repeats(node_events=[18] * 10)),
+        ({"node_events": [18] * 10}, repeats(node_events=[18] * 10)),
+    ],
+    ids=["older baseline", "metrics out of reach", "neither"],
+)
+def test_allocations_are_gated_only_where_both_sides_tell_them(before, now):
+    policy = Policy(gate=("node_events", "allocations"))
+
+    verdict = gate.judge("chain", Size.DEFAULT, now, accepted([before]), HERE, policy)
+
+    assert verdict.verdict is Verdict.PASS
