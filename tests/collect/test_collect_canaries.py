@@ -40,3 +40,14 @@ def test_a_canary_writes_its_own_object_and_makes_it_once():
 def test_where_writing_is_not_allowed_the_figure_is_unknown():
     for method in ("GET", "POST", "PATCH"):
         assert canary.sing(Api(present=method == "PATCH", refuse=method), "n").api_write_ns is None
+
+
+def test_one_disturbed_piece_moves_no_figure(monkeypatch):
+    pieces = iter([44, 900, 45])
+    written = iter([3, 2, 4000, 2, 3, 3, 2, 3, 800, 3, 2])
+    monkeypatch.setattr(canary, "_cpu_ns", lambda: next(pieces))
+    monkeypatch.setattr(canary, "_written_ns", lambda *_: next(written))
+
+    sung = canary.sing(Api(present=True), "n")
+
+    assert (sung.cpu_ns, sung.api_write_ns) == (45, 3)
