@@ -48,7 +48,7 @@ def look(api: KubeApi, own: Collection[str] = ()) -> Neighbours:
 
 def _listed(ask: Callable[[], dict[str, Any]]) -> list[dict[str, Any]] | None:
     try:
-        items: list[dict[str, Any]] = ask()["items"]
+        items: list[dict[str, Any]] | None = ask()["items"]
     except KubeError:
         return None
-    return items
+    return items or []  # a list of metadata alone has null for none

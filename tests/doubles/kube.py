@@ -133,6 +133,8 @@ class FakeKube:
                     version = str(len(kube.events))
                 items = [o for o in items if _selected(o, query.get("labelSelector"))]
                 items = items[: int(query.get("limit", len(items)))]
+                if "PartialObjectMetadataList" in self.headers["Accept"]:
+                    items = items or None  # as a real API server answers
                 return 200, {"metadata": {"resourceVersion": version}, "items": items}
 
             def do_DELETE(self):

@@ -73,6 +73,9 @@ def test_it_is_measured_and_gated(shared_project, existing, holders):
         pytest.skip("the machine is too busy to measure")
     assert "baselines: 2 written to baselines/existing-stand-in-" in output
     assert holders() == []
+    for recording in shared_project.recordings():
+        about = json.loads((recording / "recording.json").read_text())
+        assert about["neighbours_before"] == {"workflows": 0, "pressed": []}
 
     code, output = shared_project.run(*SHORT, *existing, "--flyteperf-baseline")
     assert ran(code, output), output
