@@ -27,7 +27,7 @@ def options() -> str:
     ]
     for option in OPTIONS:
         shown = "" if option.default in {None, False} else f"`{option.default}`"
-        text = option.help + (f": {', '.join(option.choices)}" if option.choices else "")
+        text = option.help + (f": {', '.join(option.known)}" if option.choices else "")
         flag = option.flag + (f" {option.metavar}" if option.metavar else "")
         names = f"| `{flag}` | `{option.variable}` | `{option.ini}` "
         lines.append(f"{names}| {shown} | {text.replace('|', '/')} |")

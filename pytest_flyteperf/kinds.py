@@ -22,7 +22,7 @@ from pytest_flyteperf.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_flyteperf.deploy import helm
-    from pytest_flyteperf.provision import kind
+    from pytest_flyteperf.provision import command, kind
 
 
 class Kind(Protocol):
@@ -196,6 +196,38 @@ class Existing:
         return _lease(self.up(), namespace, who, settings, self._progress)
 
 
+class Provisioned(Existing):
+    """A cluster that a program of the user's makes, Flyte included, and deletes."""
+
+    def ensure(self) -> None:
+        """Check that there is such a program."""
+        self._provisioner()
+
+    def up(self) -> Cluster:
+        from pytest_flyteperf.provision import command
+
+        settings = self._settings
+        return command.up(self._provisioner(), settings.root, self._progress, keep=settings.keep)
+
+    def find(self) -> Cluster | None:
+        from pytest_flyteperf.provision import command
+
+        return command.find(self._provisioner(), self._settings.root)
+
+    def lock(self, who: str) -> AbstractContextManager[object]:
+        settings = self._settings
+        cluster = self.find()
+        if cluster is None:
+            raise ClusterError("the provisioned cluster is gone; start it again")
+        namespace = f"{settings.project}-{settings.domain}"
+        return _lease(cluster, namespace, who, settings, self._progress)
+
+    def _provisioner(self) -> command.Provisioner:
+        from pytest_flyteperf.provision import command
+
+        return command.find_provisioner(self._settings.cluster, self._settings.root)
+
+
 class Given:
     """A deployment that a file describes, whoever made it: the stages before are left out."""
 
@@ -225,7 +257,7 @@ class Given:
 
     def lock(self, who: str) -> AbstractContextManager[object]:
         deployment = self._deployment
-        if deployment.cluster.kind == "existing":
+        if deployment.cluster.kind in ("existing", "provisioned"):
             cluster, namespace = deployment.cluster, deployment.namespace
             return _lease(cluster, namespace, who, self._settings, self._progress)
         return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
@@ -261,7 +293,12 @@ def choose(settings: Settings, progress: Progress) -> Kind:
     """The kind of cluster that settings ask for."""
     if settings.deployment is not None:
         return Given(settings, progress)
-    return KINDS[settings.cluster](settings, progress)
+    return KINDS.get(settings.cluster, Provisioned)(settings, progress)
+
+
+def of(cluster: Cluster, settings: Settings, progress: Progress) -> Kind:
+    """The kind of a cluster that an earlier stage handed over."""
+    return KINDS.get(cluster.kind, Provisioned)(settings, progress)
 
 
 KINDS: dict[str, Callable[[Settings, Progress], Kind]] = {

@@ -23,6 +23,8 @@ class Option(NamedTuple):
     help: str
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    """What further values begin with."""
     minimum: float | None = None
     path: bool = False
     field: str | None = None
@@ -48,6 +50,11 @@ class Option(NamedTuple):
         """The field of `Settings` that holds it."""
         return self.field or self.name.replace("-", "_")
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """What it may be, where that can be listed."""
+        return (*self.choices, *(f"{prefix}..." for prefix in self.prefixes))
+
     def parse(self, raw: object, where: str, root: Path) -> object:
         """The value that `raw`, found at `where`, stands for.
 
@@ -58,8 +65,8 @@ class Option(NamedTuple):
             return raw
         text = str(raw).strip()
         value = self._convert(text, where)
-        if self.choices and text not in self.choices:
-            raise UsageError(f"{where}: {text!r} is none of {', '.join(self.choices)}")
+        if self.choices and text not in self.choices and not text.startswith(self.prefixes):
+            raise UsageError(f"{where}: {text!r} is none of {', '.join(self.known)}")
         if self.minimum is not None and isinstance(value, int | float) and value < self.minimum:
             raise UsageError(f"{where}: {text} is less than {self.minimum:g}")
         return (root / Path(text).expanduser()) if self.path else value
@@ -178,6 +185,7 @@ OPTIONS: tuple[Option, ...] = (
         default="local",
         help="where Flyte runs",
         choices=("local", "kind", "existing"),
+        prefixes=("command:", "provisioner:"),
     ),
     Option(
         name="deployment",

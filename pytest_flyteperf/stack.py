@@ -11,7 +11,7 @@ from pytest_flyteperf.engine.control import Control
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.execute import leavings
 from pytest_flyteperf.forward import reached
-from pytest_flyteperf.kinds import Kind, Local, choose
+from pytest_flyteperf.kinds import Kind, Local, choose, of
 from pytest_flyteperf.kubeapi import KubeApi, KubeError
 from pytest_flyteperf.model import Cluster, Deployment
 from pytest_flyteperf.progress import Progress
@@ -22,10 +22,13 @@ from pytest_flyteperf.settings import Settings
 class Stack:
     """One cluster and one Flyte on it, as the settings say."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress, *, on: Cluster | None = None
+    ) -> None:
+        """As the settings say, or of the kind of a cluster that an earlier stage handed over."""
         self._settings = settings
         self._progress = progress
-        self._kind: Kind = choose(settings, progress)
+        self._kind: Kind = choose(settings, progress) if on is None else of(on, settings, progress)
         self.control: Control | None = None
         """The lease on the cluster while it is held."""
 

@@ -50,7 +50,10 @@ def test_every_option_is_in_the_help(pytester):
         (["--flyteperf-repeats=many"], "--flyteperf-repeats: 'many' is not a whole number"),
         (
             ["--flyteperf-cluster=moon"],
-            "--flyteperf-cluster: 'moon' is none of local, kind, existing",
+            (
+                "--flyteperf-cluster: 'moon' is none of local, kind, existing, command:..., "
+                "provisioner:..."
+            ),
         ),
         (
             ["--flyteperf-short", "--flyteperf-full"],

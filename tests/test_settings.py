@@ -63,7 +63,10 @@ class TestPrecedence:
             {},
             {},
             {"flyteperf_cluster": "kid"},
-            "flyteperf_cluster: 'kid' is none of local, kind, existing",
+            (
+                "flyteperf_cluster: 'kid' is none of local, kind, existing, command:..., "
+                "provisioner:..."
+            ),
         ),
         (
             {},

@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> int:
     """Deploy, leave it up, and print the deployment as JSON."""
     cluster = read_stage(given.file, Cluster)
     with ProgressLine() as progress:
-        stack = Stack(settings(given, cluster=cluster.kind, keep=True), progress)
+        stack = Stack(settings(given, keep=True), progress, on=cluster)
         with stack.held(cluster, "flyteperf deploy"), stack.deployment(cluster) as deployment:
             pass
     say_json(deployment)

@@ -15,7 +15,8 @@ from pytest_flyteperf.settings import Settings, resolve
 
 STACK_OPTIONS = (
     *("cluster", "flyte", "config", "database", "node-image", "chart", "values"),
-    *("task-image", "store-image", "database-image"),
+    *("task-image", "store-image", "database-image", "kubeconfig", "context", "endpoint"),
+    *("flyte-config", "project", "domain", "traces", "jaeger", "prometheus"),
 )
 """Settings that say which cluster and which Flyte."""
 _ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")

@@ -51,6 +51,8 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="und
     """Program, by its path, and arguments; it succeeds where the thing is gone already."""
     env: dict[str, str] = {}
     """Variables over those of whoever runs it."""
+    patience_s: float = 120.0
+    """Longest that it may take."""
 
 
 Entry = Opened | Folder | Started | Undo

@@ -16,8 +16,10 @@ from pytest_flyteperf.errors import ClusterError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_S = 120.0
-"""Longest that one removal may take."""
+
+def patience_s(directory: str | Path) -> float:
+    """Longest that the removals of a journal may take, all together."""
+    return sum(entry.patience_s for entry in read(directory) if isinstance(entry, Undo))
 
 
 def undo(directory: str | Path) -> tuple[str, ...]:
@@ -40,7 +42,7 @@ def _remove(entry: Undo) -> None:
             env=os.environ | entry.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=PATIENCE_S,
+            timeout=entry.patience_s,
             check=False,
         )
     except OSError as error:
@@ -49,7 +51,7 @@ def _remove(entry: Undo) -> None:
         ) from error
     except subprocess.TimeoutExpired:
         raise ClusterError(
-            f"{entry.thing}: not removed within {PATIENCE_S:.0f} s; {by_hand}"
+            f"{entry.thing}: not removed within {entry.patience_s:.0f} s; {by_hand}"
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [

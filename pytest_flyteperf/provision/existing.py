@@ -39,15 +39,12 @@ def open_cluster(wish: Wish) -> Cluster:
         UsageError: there is no such file or context.
         ClusterError: the API server does not answer, or refuses.
     """
-    config, context = _chosen(wish)
+    config, context = chosen(wish)
     digest = hashlib.sha256(f"{wish.kubeconfig}\0{context}".encode()).hexdigest()[:8]
     directory = state_dir() / "existing" / digest
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     kubeconfig = directory / "kubeconfig"
-    fresh = kubeconfig.with_suffix(f".{os.getpid()}")
-    fresh.touch(mode=0o600)
-    fresh.write_text(yaml.safe_dump(config), encoding="utf-8")
-    fresh.replace(kubeconfig)
+    write_private(kubeconfig, config)
     with KubeApi.from_kubeconfig(kubeconfig) as api:
         version = api.request("GET", "/version")["gitVersion"]
     return Cluster(
@@ -61,8 +58,21 @@ def open_cluster(wish: Wish) -> Cluster:
     )
 
 
-def _chosen(wish: Wish) -> tuple[dict[str, Any], str]:
-    """The kubeconfig with the chosen context as its current one, file names made absolute."""
+def write_private(path: Path, config: dict[str, Any]) -> None:
+    """Write a kubeconfig that its user alone may read, whole."""
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(yaml.safe_dump(config), encoding="utf-8")
+    fresh.replace(path)
+
+
+def chosen(wish: Wish) -> tuple[dict[str, Any], str]:
+    """The kubeconfig with the chosen context as its current one, file names made absolute.
+
+    Raises:
+        UsageError: there is no such file or context.
+        ClusterError: it names no users.
+    """
     path = Path(wish.kubeconfig)
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))

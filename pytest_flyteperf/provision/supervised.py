@@ -26,6 +26,7 @@ from pytest_flyteperf.engine.reap import (
     start_lock,
     supervisor_pid,
 )
+from pytest_flyteperf.engine.undo import patience_s
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.model import Cluster
 from pytest_flyteperf.paths import state_dir
@@ -175,7 +176,7 @@ def remove(directory: Path) -> None:
     if not directory.exists():
         return
     with suppress(ClusterError), Control(str(layout_of(directory).control)) as control:
-        control.shutdown(STOP_S)
+        control.shutdown(STOP_S + patience_s(directory))
     pid = supervisor_pid(directory)
     if pid is not None:
         with suppress(ProcessLookupError):

@@ -29,8 +29,11 @@ def run_told(  # noqa: PLR0913 # a program, and how it is watched
     beat: Beat,
     most_s: float,
     environment: Mapping[str, str] | None = None,
-) -> None:
+) -> str:
     """Run a program; what it says goes to the end of `log`, line by line to `beat`.
+
+    Returns:
+        Its last line.
 
     Raises:
         ClusterError: it does not start, fails, with its own words, or takes longer than `most_s`.
@@ -70,3 +73,4 @@ def run_told(  # noqa: PLR0913 # a program, and how it is watched
     if code:
         words = complaint or said or f"exit code {code}"
         raise ClusterError(f"{what}: {words[:_MOST_SAID]}")
+    return said

@@ -82,7 +82,8 @@ def test_a_wrong_setting_is_one_line_and_exit_2(capsys, monkeypatch):
     assert main(["up"]) == 2
     assert (
         capsys.readouterr().err
-        == "flyteperf: FLYTEPERF_CLUSTER: 'moon' is none of local, kind, existing\n"
+        == "flyteperf: FLYTEPERF_CLUSTER: 'moon' is none of local, kind, existing, command:..., "
+        "provisioner:...\n"
     )
 
 

@@ -83,6 +83,41 @@ def test_it_is_measured_and_gated(shared_project, existing, holders):
     assert "incomparable" not in output
 
 
+def test_four_stages_hand_over_files_and_any_may_be_somebody_elses(shared_project, flyte):
+    """Here the first is: a program that brings the cluster that is up anyway."""
+    program = shared_project.folder / "provisioner"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" != up ] || cp {flyte["cluster"]["kubeconfig"]} "$3/kubeconfig"\n'
+        'echo "$@" >> provisioned\n'
+    )
+    program.chmod(0o700)
+
+    def stage(command, *arguments, into):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_flyteperf.cli", command, *arguments],
+            cwd=shared_project.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr  # 1: too busy a machine to measure on
+        (shared_project.folder / into).write_text(done.stdout)
+        return done.stdout
+
+    stage("provision", "--cluster", "command:./provisioner", into="cluster.json")
+    told = stage("deploy", "cluster.json", "--endpoint", flyte["admin_endpoint"], into="flyte.json")
+    assert json.loads(told)["environment"]["cluster_kind"] == "provisioned"
+    stage("run", SHORT[1], "--deployment", "flyte.json", "--out", "of-stages", into="said")
+    (folder,) = shared_project.folder.glob("of-stages/runs/*/add/0")
+    (measures,) = json.loads(stage("analyze", "--json", str(folder), into="said")).values()
+    assert measures["metrics"]["pods"] == 1
+
+    stage("down", "--cluster", "command:./provisioner", into="said")
+    said = (shared_project.folder / "provisioned").read_text().split("\n")
+    assert [line.partition(" ")[0] for line in said] == ["up", "describe", "down", ""]
+
+
 @pytest.fixture
 def measuring(shared_project, existing, holders):
     """A run in mid-repeat, which holds the Lease."""
