@@ -8,12 +8,17 @@ from pytest_flyteperf.model import Size
 from pytest_flyteperf.report.sections import (
     SCHEMA,
     Case,
+    Component,
     Delta,
+    Kind,
+    Limit,
     Node,
+    Noticed,
     Owner,
     Place,
     Results,
     Section,
+    Signal,
 )
 
 LEFT_OUT = frozenset({"verdict", "samples", "estimates", "sources", "cause", "again"})
@@ -61,7 +66,7 @@ def _field(name: str, old: object, new: object) -> Any:  # noqa: ANN401 (a field
 
 def _matched(old: tuple[object, ...], new: tuple[object, ...]) -> tuple[Any, ...]:
     """Subtract what both lists know, by what they know it by."""
-    listed = Owner | Node | Place
+    listed = Owner | Node | Place | Kind | Component | Signal | Noticed | Limit
     before = {one.identity: one for one in old if isinstance(one, listed)}
     return tuple(
         _less(before[one.identity], one)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.model import METRICS
 from pytest_flyteperf.report.sections import (
     Counts,
+    Kind,
     Latency,
     Mean,
     Node,
     Owner,
     Place,
-    State,
     SummedNodeOverhead,
     Times,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from pytest_flyteperf.model import Measures, NodeMeasures, Owned
     from pytest_flyteperf.model import Latency as ModelLatency
-    from pytest_flyteperf.model import Measures, NodeMeasures
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 
 def times(values: Iterable[int | None]) -> Times | None:
@@ -39,6 +42,14 @@ def counts(values: Iterable[int | None]) -> Counts | None:
     if not known:
         return None
     return Counts(median=median(known), least=known[0], most=known[-1])
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Return the items by what they are known by, in the order in which that first appears."""
+    found: dict[Key, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
 
 
 def samples(measures: Sequence[Measures]) -> dict[str, tuple[int | None, ...]]:
@@ -75,10 +86,13 @@ def _known(values: Iterable[int | None]) -> bool:
 
 def owners(measures: Sequence[Measures]) -> tuple[Owner, ...]:
     """Return who owned the wall clock, largest first."""
-    owned = [m.ownership for m in measures if m.ownership is not None]
+    return _means([m.ownership.owners for m in measures if m.ownership is not None])
+
+
+def _means(owned: Sequence[Sequence[Owned]]) -> tuple[Owner, ...]:
     sums: dict[tuple[str, str], int] = {}
-    for ownership in owned:
-        for part in ownership.owners:
+    for parts in owned:
+        for part in parts:
             key = part.owner, part.detail
             sums[key] = sums.get(key, 0) + part.point_ns
     return tuple(
@@ -146,14 +160,19 @@ def places(measures: Sequence[Measures]) -> tuple[Place, ...]:
     )
 
 
-def state(measures: Sequence[Measures]) -> State | None:
-    """Return how large the workflow object became."""
-    watched = [m.state for m in measures if m.state is not None]
-    figures = {
-        name: counts(getattr(one, name) for one in watched) for name in State.__struct_fields__
-    }
-    known = {name: figure for name, figure in figures.items() if figure is not None}
-    return State(**known) if len(known) == len(figures) else None
+def kinds(measures: Sequence[Measures]) -> tuple[Kind, ...]:
+    """Return the nodes by kind, kinds in alphabetical order."""
+    owned = (one for m in measures if m.ownership is not None for one in m.ownership.kinds)
+    found = grouped(owned, lambda one: one.kind)
+    return tuple(
+        Kind(
+            kind=kind,
+            nodes=counts(one.nodes for one in ones),
+            critical_path=times(one.on_path_ns for one in ones),
+            owners=_means([one.owners for one in ones]),
+        )
+        for kind, ones in sorted(found.items())
+    )
 
 
 def _owned(ran: Sequence[NodeMeasures], owner: str) -> Times | None:

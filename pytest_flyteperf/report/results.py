@@ -14,7 +14,7 @@ import msgspec
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import atomic, strict_yaml
 from pytest_flyteperf.model import Frozen, Severity, Size
-from pytest_flyteperf.report import exact, gather
+from pytest_flyteperf.report import exact, gather, sizes, use
 from pytest_flyteperf.report.sections import (
     SCHEMA,
     BlobStore,
@@ -88,7 +88,13 @@ def case(size: Size, measures: Sequence[Measures], verdict: CaseVerdict | None =
             crd_writes=operations("crd_writes", "crd write"),
         ),
         operations=places,
-        state=gather.state(valid),
+        kinds=gather.kinds(valid),
+        state=sizes.state(valid),
+        components=use.components(valid),
+        pods_use=use.pods(valid),
+        flytekit=use.flytekit(valid),
+        signals=use.signals(valid),
+        audit=use.noticed(measures),
         pods=counts("pods"),
         attempts=counts("attempts"),
         verdict=verdict,

@@ -109,15 +109,141 @@ class Place(Section, frozen=True, rename="camel"):
         return self.operation, self.beneath
 
 
+class Limit(Section, frozen=True, rename="camel"):
+    """A limit on sizes, and how near the case comes to it."""
+
+    limit: str
+    limit_bytes: int
+    used_bytes: Counts | None
+    nodes: Counts | None
+    """An estimate of the node count that reaches it."""
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return (self.limit,)
+
+
 class State(Section, frozen=True, rename="camel"):
-    """How large the FlyteWorkflow object became, in bytes of JSON."""
+    """How large the FlyteWorkflow object became, in bytes of JSON unless said otherwise."""
 
     revisions: Counts
     written_bytes: Counts
     peak_bytes: Counts
+    """Of the largest revision; what begins with `peak` is of the same one."""
     peak_spec_bytes: Counts
     peak_status_bytes: Counts
     peak_gzip_bytes: Counts
+    peak_binary_bytes: Counts | None = None
+    """In the binary form of `analyze.binary`."""
+    peak_plugin_bytes: Counts | None = None
+    node_bytes: Counts | None = None
+    """Of a node's status, the median over the nodes."""
+    array_item_bytes: Counts | None = None
+    """Of an array node's status, for each sub-task."""
+    dynamic_child_bytes: Counts | None = None
+    """Of the status of a dynamic node's child."""
+    node_growth_bytes: Counts | None = None
+    """What a further node adds, specification and status."""
+    write_amplification: float | None = None
+    """Bytes written in all updates for each byte of the largest revision: the median."""
+    round_ns_per_byte: float | None = None
+    """How a round's time grows with the bytes that it began with: the median."""
+    limits: tuple[Limit, ...] = ()
+
+
+class Kind(Section, frozen=True, rename="camel"):
+    """All nodes of one kind."""
+
+    kind: str
+    nodes: Counts | None
+    critical_path: Times | None
+    """How much of it lies in them."""
+    owners: tuple[Owner, ...]
+    """Their own ledgers added up: nodes side by side count each."""
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return (self.kind,)
+
+
+class Component(Section, frozen=True, rename="camel"):
+    """What one of the cluster's or Flyte's processes or pods used while a repeat ran."""
+
+    component: str
+    cpu: Times | None
+    resident_bytes: Counts | None
+    """After the repeat."""
+    mean_bytes: Counts | None = None
+    peak_bytes: Counts | None = None
+    read_bytes: Counts | None = None
+    """From disks."""
+    written_bytes: Counts | None = None
+    received_bytes: Counts | None = None
+    """Over the network."""
+    sent_bytes: Counts | None = None
+    descriptors: Counts | None = None
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return (self.component,)
+
+
+class PodsUse(Section, frozen=True, rename="camel"):
+    """What the execution's pods used, all together."""
+
+    pods: Counts | None
+    """How many told it."""
+    cpu: Times | None
+    max_resident_bytes: Counts | None
+    """Of the largest."""
+    read_bytes: Counts | None
+    written_bytes: Counts | None
+
+
+class Flytekit(Section, frozen=True, rename="camel"):
+    """Where the time of containers that ran flytekit went, added up over them."""
+
+    containers: Counts | None
+    start: Times | None
+    load: Times | None
+    inputs: Times | None
+    user_code: Times | None
+    outputs: Times | None
+    exit: Times | None
+
+
+class Signal(Section, frozen=True, rename="camel"):
+    """What a component's own metrics or log counted over a repeat: approximate, never gated."""
+
+    name: str
+    source: str
+    """Prometheus metric, or file of the recording."""
+    count: Counts | None
+    time: Times | None = None
+    """All of them together; absent for what is only counted."""
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return self.name, self.source
+
+
+class Noticed(Section, frozen=True, rename="camel"):
+    """A check of the audit that fired, also in repeats that it made invalid."""
+
+    check: str
+    severity: str
+    repeats: int
+    evidence: str
+    """Of the first of them."""
+
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What two documents know it by."""
+        return self.check, self.severity
 
 
 class SummedNodeOverhead(Section, frozen=True, rename="camel"):
@@ -178,7 +304,13 @@ class Case(Section, frozen=True, rename="camel"):
     blobstore: BlobStore | None = None
     propeller: Propeller | None = None
     operations: tuple[Place, ...] = ()
+    kinds: tuple[Kind, ...] = ()
     state: State | None = None
+    components: tuple[Component, ...] = ()
+    pods_use: PodsUse | None = None
+    flytekit: Flytekit | None = None
+    signals: tuple[Signal, ...] = ()
+    audit: tuple[Noticed, ...] = ()
     pods: Counts | None = None
     attempts: Counts | None = None
     verdict: CaseVerdict | None = None

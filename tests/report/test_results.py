@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,16 +12,21 @@ from msgspec import structs
 from pytest_benchmark.stats import Stats
 
 from pytest_flyteperf import gate
+from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.model import (
+    ComponentUse,
     Estimate,
     Finding,
+    FlytekitShare,
     Latency,
     NodeMeasures,
     NodeOverhead,
     Owned,
     Ownership,
+    PodsUse,
     Severity,
+    Signal,
     Size,
     StateMeasures,
 )
@@ -28,6 +34,7 @@ from pytest_flyteperf.report import delta, exact, pytest_benchmark, results
 from pytest_flyteperf.report.sections import Delta, Results, Times
 from tests.gate.gate_examples import HERE, MS, RELEASE, accepted, noisy, repeats
 
+RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
 COLUMN = {
     "duration_ns": noisy(1, 5, 4_800 * MS),
     "handle_ns": [500 * MS, None, 501 * MS, 502 * MS, 499 * MS],
@@ -90,6 +97,74 @@ def test_an_estimate_is_left_out_where_some_repeat_has_traces():
 
     assert section.estimates == {}
     assert section.samples["crd_writes"] == (None, None, None, 38)
+
+
+def used():
+    """Two repeats of a recorded dynamic task with what a recorder on the machine adds."""
+    folders = [RECORDINGS / "dynamic3" / repeat for repeat in "01"]
+    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18")
+    slow = Finding(check="pace", severity=Severity.NOTE, evidence="+60 %")
+    more = {
+        "components": (
+            ComponentUse(component="etcd", cpu_ns=30 * MS, resident_bytes=9, written_bytes=7),
+        ),
+        "pods_use": PodsUse(
+            pods=4, cpu_ns=2_000 * MS, max_resident_bytes=5, read_bytes=0, written_bytes=3
+        ),
+        "flytekit": FlytekitShare(
+            containers=4,
+            start_ns=1,
+            load_ns=2,
+            inputs_ns=3,
+            user_code_ns=4,
+            outputs_ns=5,
+            exit_ns=6,
+        ),
+        "signals": (Signal(name="rounds", count=40, sum_ns=700 * MS, source="round_time_ms"),),
+        "findings": (slow,),
+    }
+    measured = [structs.replace(analyze_recording(folder), **more) for folder in folders]
+    return [*measured, structs.replace(measured[0], findings=(slow, lost))]
+
+
+def test_all_that_analysis_computes_is_in_the_document():
+    section = results.case(Size.DEFAULT, used())
+
+    assert {kind.kind: kind.nodes.median for kind in section.kinds} == {
+        "dynamic": 1,
+        "end": 2,
+        "start": 2,
+        "task": 3,
+    }
+    state = section.state
+    assert state.peak_binary_bytes.median < state.peak_bytes.median
+    assert state.dynamic_child_bytes.median > 0
+    assert state.array_item_bytes is None
+    assert state.write_amplification > 10
+    assert [limit.limit for limit in state.limits] == ["etcd request", "gRPC message", "closure"]
+    assert section.components[0].cpu.median == 30 * MS
+    assert section.components[0].peak_bytes is None
+    assert section.pods_use.cpu.median == 2_000 * MS
+    assert section.flytekit.user_code.median == 4
+    assert (section.signals[0].count.median, section.signals[0].time.median) == (40, 700 * MS)
+    assert [(one.check, one.severity, one.repeats) for one in section.audit] == [
+        ("lost spans", "invalid", 1),
+        ("pace", "note", 3),
+    ]
+
+
+def test_a_document_with_all_of_it_is_read_back_and_subtracted():
+    section = results.case(Size.DEFAULT, used())
+    document = results.results("t", "d", RELEASE, HERE, {("dynamic3", Size.DEFAULT): section})
+
+    assert results.from_json(results.to_json(document), Results, "f") == document
+    assert results.from_yaml(results.to_yaml(document), Results, "f") == document
+    nothing = delta.delta(document, document)
+    assert results.from_yaml(results.to_yaml(nothing), Delta, "f") == nothing
+    (case,) = nothing.cases.values()
+    assert case.components[0].cpu.median == 0
+    assert case.state.peak_binary_bytes.median == 0
+    assert case.state.write_amplification == 0
 
 
 @given(
