@@ -21,8 +21,8 @@ from pytest_flyteperf.report.sections import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_flyteperf.model import Measures, NodeMeasures, Owned
     from pytest_flyteperf.model import Latency as ModelLatency
+    from pytest_flyteperf.model import Measures, NodeMeasures, Owned
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
