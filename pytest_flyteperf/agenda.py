@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -45,10 +46,19 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
 def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:
     what = f"Flyte {settings.flyte} on a {settings.cluster} cluster"
     size = f"size {settings.size}"
+    counted = "1 case" if cases == 1 else f"{cases} cases"
     if settings.base is not None:
         blocks = f"at most {settings.blocks} blocks of either Flyte in turns"
-        yield f"flyteperf: {cases} cases, {size}, {what}, against {settings.base}"
-        yield f"flyteperf: {blocks}, {repeats // max(1, cases)} repeats a block"
+        yield f"flyteperf: {counted}, {size}, {what}"
+        each = f"{repeats // max(1, cases)} repeats a block"
+        yield f"flyteperf: against {settings.base}, {blocks}, {each}"
         return
-    gate = f"against {settings.baseline_dir}" if settings.baseline else "no gate"
-    yield f"flyteperf: {cases} cases, {repeats} repeats, {size}, {what}, {gate}"
+    gate = f"against {_shown(settings)}" if settings.baseline else "no gate"
+    yield f"flyteperf: {counted}, {repeats} repeats, {size}, {gate}"
+    yield f"flyteperf: {what}"
+
+
+def _shown(settings: Settings) -> Path:
+    """The folder of baselines as it is typed in the project."""
+    folder, root = settings.baseline_dir, settings.root
+    return folder.relative_to(root) if folder.is_relative_to(root) else folder

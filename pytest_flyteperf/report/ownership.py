@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_flyteperf.report.text import duration, escaped, width
+from pytest_flyteperf.report.text import aligned, duration, escaped, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,11 +82,12 @@ def _operations(samples: Sequence[Measures]) -> list[str]:
             calls, ns = means.get(name, (0.0, 0.0))
             means[name] = calls + cost.calls / len(traced), ns + cost.ns / len(traced)
     longest = sorted(means.items(), key=lambda item: -item[1][1])[:MOST_OPERATIONS]
-    listed = ", ".join(
-        f"{escaped(name)} {duration(ns)} in {calls:.0f}" for name, (calls, ns) in longest
-    )
     whole = sum(ns for _, ns in means.values())
-    return [f"  handles {duration(whole)}: {listed} calls"]
+    rows = [(escaped(name), duration(ns), f"in {calls:.0f} calls") for name, (calls, ns) in longest]
+    return [
+        f"  handles {duration(whole)}, most of it in",
+        *(f"    {line}" for line in aligned(rows, right={1})),
+    ]
 
 
 def _left(cell: str, columns: int) -> str:

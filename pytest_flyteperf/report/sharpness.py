@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_flyteperf.gate import Kind
 from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.model import METRICS
-from pytest_flyteperf.report.text import duration, escaped
+from pytest_flyteperf.report.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def lines(verdict: CaseVerdict, measures: Sequence[Measures]) -> Iterator[str]:
         if m.kind is Kind.MAGNITUDE and m.gated and m.resolution is not None
     ]
     if resolved:
-        yield f"{escaped(verdict.case)} resolves {', '.join(resolved)}"
+        yield f"  resolves {', '.join(resolved)}"
     sung = []
     for name, title in (("cpu_ns", "CPU"), ("api_write_ns", "API write")):
         if figures := [m.canaries[name] for m in measures if name in m.canaries]:
@@ -39,4 +39,4 @@ def lines(verdict: CaseVerdict, measures: Sequence[Measures]) -> Iterator[str]:
     if others := [m.canaries["other_cpu_ppm"] for m in measures if "other_cpu_ppm" in m.canaries]:
         sung.append(f"others use {median(others) / PER_CENT_PPM:.0f} % of the CPUs")
     if sung:
-        yield f"{escaped(verdict.case)} canaries: {', '.join(sung)}"
+        yield f"  canaries: {', '.join(sung)}"

@@ -70,7 +70,6 @@ def header(
         baselines: directory of baselines, if the run gates.
     """
     machine = environment.machine
-    against = "" if baselines is None else f", baselines {baselines}/{key(environment)}"
     config = "" if subject.config_digest is None else f" with config {subject.config_digest[:12]}"
     lines = (
         (
@@ -79,8 +78,9 @@ def header(
         ),
         (
             f"flyteperf: {environment.cluster_kind} cluster on {machine.cpu_count} CPUs, "
-            f"{machine.memory_class}, {environment.distribution}{against}"
+            f"{machine.memory_class}, {environment.distribution}"
         ),
+        *([] if baselines is None else [f"flyteperf: against {baselines}/{key(environment)}"]),
     )
     return tuple(escaped(line) for line in lines)
 

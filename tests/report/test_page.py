@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from pytest_flyteperf.gate import Verdict
 from pytest_flyteperf.report.page import Links, render
 from tests.report import page_examples as examples
 
@@ -100,6 +101,15 @@ def test_cases_are_walked_from_one_to_the_next():
 
     assert text.count("← case_") == 2
     assert ">case_1 →</a>" in text
+
+
+def test_an_invalid_case_shows_its_audit_at_once():
+    content = examples.case(invalid=1)
+    verdict = structs.replace(content.verdict, verdict=Verdict.INVALID)
+    text = page(structs.replace(content, verdict=verdict))
+
+    assert re.search(r"<details open><summary><h3>Audit and repeats", text)
+    assert not re.search(r"<details open><summary><h3>Audit", page(content))
 
 
 def named(name):

@@ -20,10 +20,8 @@ def test_resolutions_and_canaries_are_told():
     first, second = sharpness.lines(verdict, now)
 
     shown = {m.metric: f"±{100 * m.resolution:.0f} %" for m in verdict.metrics}
-    assert first == (
-        f"chain resolves duration {shown['duration_ns']}, working {shown['handle_ns']}"
-    )
-    assert second == "chain canaries: CPU 44.0 ms, API write 3.00 ms, others use 3 % of the CPUs"
+    assert first == (f"  resolves duration {shown['duration_ns']}, working {shown['handle_ns']}")
+    assert second == "  canaries: CPU 44.0 ms, API write 3.00 ms, others use 3 % of the CPUs"
 
 
 def test_what_is_not_known_is_not_told():

@@ -175,10 +175,8 @@ def test_undecided_cases_and_discarded_repeats_are_warned_about():
 def test_the_header_says_where_and_what():
     assert terminal.header(HERE, RELEASE, baselines="baselines") == (
         "flyteperf: Flyte v1.16.8 (4f1d0a77c2b1), admin stand-in",
-        (
-            "flyteperf: local cluster on 2 CPUs, 8GiB, kube-apiserver v1.34.1, "
-            "baselines baselines/local-stand-in-2cpu-3c8d30"
-        ),
+        "flyteperf: local cluster on 2 CPUs, 8GiB, kube-apiserver v1.34.1",
+        "flyteperf: against baselines/local-stand-in-2cpu-3c8d30",
     )
 
 

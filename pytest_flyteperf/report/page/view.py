@@ -187,6 +187,8 @@ def _change(metric: MetricVerdict) -> str:
         before, now = metric.baseline, metric.now
         if (before.median, before.least, before.most) == (now.median, now.least, now.most):
             return "none"
+        if not counted:
+            return ""
     return _arrows(terminal.change(metric, interval=False))
 
 
