@@ -267,12 +267,16 @@ def _median(verdict: CaseVerdict, metric: str) -> float | None:
 
 
 def _headline(verdict: CaseVerdict, *, intervals: bool) -> str:
-    """The change that decides the case, or that of working time where none does."""
+    """The change that decides the case, or that of working time where none does: then told apart.
+
+    In a case that passes by its counts alone, a time that nothing gates may have grown a lot.
+    """
     deciding = verdict.of(verdict.verdict) if verdict.verdict is not Verdict.PASS else ()
     timed = [m for m in verdict.metrics if m.metric in {"handle_ns", "flyte_ns", "duration_ns"}]
     for metric in (*deciding, *sorted(timed, key=lambda m: m.metric != "handle_ns")):
         if metric.ratio is not None or (metric.kind is Kind.EXACT and metric.baseline):
-            return f"{METRICS[metric.metric].title} {change(metric, interval=intervals)}"
+            told = f"{METRICS[metric.metric].title} {change(metric, interval=intervals)}"
+            return told if metric.gated else f"{told}, advice"
     return ""
 
 

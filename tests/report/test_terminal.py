@@ -57,6 +57,14 @@ def test_a_wide_table_shows_intervals():
     )
 
 
+def test_a_change_that_nothing_gates_is_called_advice():
+    few = {metric: values[:3] for metric, values in COLUMN.items()}
+    slower = judged(before=accepted([few]), handle_ns=[x * 5 for x in COLUMN["handle_ns"]])
+
+    assert slower.verdict is gate.Verdict.PASS
+    assert terminal.table([slower], gating=True)[1].endswith("working +399 %, advice")
+
+
 def test_without_a_gate_the_table_has_figures_alone():
     assert terminal.table([judged()], gating=False) == (
         "case   working    user  duration  n",
