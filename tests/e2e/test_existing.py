@@ -11,6 +11,7 @@ from pytest_flyteperf.kubeapi import KubeApi
 
 pytestmark = pytest.mark.engine
 
+
 BENCHMARKS = """
     import pytest
     from flows import add_once, echo_once, never_end
@@ -89,7 +90,7 @@ def test_four_stages_hand_over_files_and_any_may_be_somebody_elses(shared_projec
     program.write_text(
         "#!/bin/sh\n"
         f'[ "$1" != up ] || cp {flyte["cluster"]["kubeconfig"]} "$3/kubeconfig"\n'
-        'echo "$@" >> provisioned\n'
+        f'echo "$@" >> {shared_project.folder}/provisioned\n'
     )
     program.chmod(0o700)
 
@@ -113,7 +114,8 @@ def test_four_stages_hand_over_files_and_any_may_be_somebody_elses(shared_projec
     (measures,) = json.loads(stage("analyze", "--json", str(folder), into="said")).values()
     assert measures["metrics"]["pods"] == 1
 
-    stage("down", "--cluster", "command:./provisioner", into="said")
+    down = stage("down", "--cluster", "command:./provisioner", into="said")
+    assert down.startswith("down: flyteperf-")
     said = (shared_project.folder / "provisioned").read_text().split("\n")
     assert [line.partition(" ")[0] for line in said] == ["up", "describe", "down", ""]
 
