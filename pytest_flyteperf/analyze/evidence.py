@@ -32,6 +32,7 @@ BATCH_NS = 1_100_000_000
 """A pod's news that is acted upon within this time waited for the batching queue, whose tick is
 1 s by default (`queue.batching-interval`); later, for the informer's resync (10 s by default)."""
 
+HELD = "max-parallelism"
 RUN = "container"
 LOST = "lost"
 COMPILE = "compile"
@@ -72,7 +73,7 @@ def _between(stretch: Stretch) -> Facts:
     if stretch.part is Part.TRANSITION and run.created is not None and run.accepted is not None:
         layers.append(Layer(run.created, run.accepted, Owner.FLYTE, ADMISSION))
     if stretch.held:
-        layers.append(Layer(stretch.start, stretch.end, Owner.HELD, "max-parallelism"))
+        layers.append(Layer(stretch.start, stretch.end, Owner.HELD, HELD))
     return replace(facts, layers=tuple(layers)) if layers else facts
 
 
@@ -103,6 +104,8 @@ def of_node(
             pods = _last_pods(pods, node.parallelism, attempt.earlier)
             layers += _handed_on(pods, timeline)
         _attempt(node, attempt, pods, until, timeline, containers, layers)
+    if node.created is not None and node.held_until is not None:
+        layers.append(Layer(node.created, node.held_until, Owner.HELD, HELD))
     if node.kind is Kind.LAUNCH_PLAN:
         _launch_plan(node, runs, layers)
     if node.kind is Kind.GATE:

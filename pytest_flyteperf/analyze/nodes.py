@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_flyteperf.analyze.crd import Seen, Spec, SpecNode
 from pytest_flyteperf.analyze.naming import unique_node_id
 from pytest_flyteperf.analyze.pods import Instant
+from pytest_flyteperf.analyze.slots import Slots
 from pytest_flyteperf.analyze.stamps import SECOND_NS, duration_ns, is_whole_second, unix_ns
 from pytest_flyteperf.errors import RecordingError
 
@@ -41,6 +42,8 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+COUNTED = frozenset({Kind.TASK, Kind.DYNAMIC, Kind.ARRAY, Kind.LAUNCH_PLAN})
+"""Kinds that max-parallelism counts and keeps back."""
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "SKIPPED", "RECOVERED"})
 """Phases of a node that has ended (`A/common/executions.go:20-40`)."""
 FAILED = frozenset({"FAILED", "TIMED_OUT"})
@@ -138,6 +141,7 @@ class Node:
         "ended",
         "execution",
         "group",
+        "held_until",
         "id",
         "is_array",
         "is_dynamic",
@@ -175,6 +179,14 @@ class Node:
         self.upstream: tuple[str, ...] | None = None
         self.parallelism = 0
         self.sleep_ns: int | None = None
+        self.held_until: int | None = None
+        """When a slot became free for it, where it was queued and max-parallelism kept it back."""
+
+    @property
+    def busy_since(self) -> int | None:
+        """When it began to run: its first task execution, else its start, else its creation."""
+        begun = [attempt.created for attempt in self.attempts if attempt.created is not None]
+        return min(begun, default=self.created if self.started is None else self.started)
 
     @property
     def is_failure_handler(self) -> bool:
@@ -231,6 +243,22 @@ class Run:
         self.top = sorted((n for n in self.nodes.values() if n.parent is None), key=by_time)
         specs = seen.workflow.sub_workflows if seen else None
         _describe(self.top, seen.workflow.spec if seen else None, specs or {})
+        self.slots = self._slots()
+
+    def _slots(self) -> Slots:
+        """The slots that max-parallelism leaves; nodes learn until when it kept them queued."""
+        if not self.max_parallelism:
+            return Slots(0, ())
+        busy = [
+            (node, since)
+            for node in self.nodes.values()
+            if node.kind in COUNTED and (since := node.busy_since) is not None
+        ]
+        slots = Slots(self.max_parallelism, ((since, node.ended) for node, since in busy))
+        for node, since in busy:
+            if node.created is not None and since > node.created:
+                node.held_until = slots.freed(node.created, since)
+        return slots
 
 
 def by_time(node: Node) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_flyteperf.analyze.nodes import FAILED, Kind
+from pytest_flyteperf.analyze.nodes import COUNTED, FAILED, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,22 +45,6 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     """The node's turn was kept back by max-parallelism."""
 
 
-_COUNTED = frozenset({Kind.TASK, Kind.DYNAMIC, Kind.ARRAY, Kind.LAUNCH_PLAN})
-"""Kinds that max-parallelism counts (`PN/executor.go:149`)."""
-
-
-class _Load:
-    """How many counted nodes of an execution are between first and last event at an instant."""
-
-    def __init__(self, run: Run) -> None:
-        counted = [n for n in run.nodes.values() if n.kind in _COUNTED and n.created is not None]
-        self._created = sorted(n.created for n in counted if n.created is not None)
-        self._ended = sorted(n.ended for n in counted if n.ended is not None)
-
-    def at(self, instant: int) -> int:
-        return bisect_right(self._created, instant) - bisect_right(self._ended, instant)
-
-
 def walk(run: Run, runs: dict[str, Run]) -> list[Stretch]:
     """The critical path from the execution's creation to its last event.
 
@@ -81,7 +65,7 @@ def _run(
     runs: dict[str, Run],
     visited: frozenset[str],
 ) -> Iterator[Stretch]:
-    yield from _siblings(run, run.top, start, end, runs, visited, _Load(run))
+    yield from _siblings(run, run.top, start, end, runs, visited)
 
 
 def _siblings(  # noqa: PLR0913, PLR0917 -- the walk's state
@@ -91,7 +75,6 @@ def _siblings(  # noqa: PLR0913, PLR0917 -- the walk's state
     end: int,
     runs: dict[str, Run],
     visited: frozenset[str],
-    load: _Load,
 ) -> Iterator[Stretch]:
     """The path through nodes of one graph, over [start, end)."""
     if end <= start:
@@ -101,7 +84,7 @@ def _siblings(  # noqa: PLR0913, PLR0917 -- the walk's state
     node = _last(nodes)
     high = end
     while node is not None and high > start:
-        before, held = order.before(node, run, load)
+        before, held = order.before(node, run)
         low = start if before is None else min(max(_ended(before, end), start), high)
         steps.append((low, high, node, held))
         node, high = before, low
@@ -112,7 +95,7 @@ def _siblings(  # noqa: PLR0913, PLR0917 -- the walk's state
         low, _, first, held = steps[-1]
         steps[-1] = (start, steps[-1][1], first, held)
     for low, high, node, held in reversed(steps):
-        yield from _node(run, node, low, high, held, runs, visited, load)
+        yield from _node(run, node, low, high, held, runs, visited)
 
 
 def _node(  # noqa: PLR0913, PLR0917 -- the walk's state
@@ -123,7 +106,6 @@ def _node(  # noqa: PLR0913, PLR0917 -- the walk's state
     held: bool,  # noqa: FBT001 -- a fact of the step, not an option
     runs: dict[str, Run],
     visited: frozenset[str],
-    load: _Load,
 ) -> Iterator[Stretch]:
     """The path's step at one node, over [start, end)."""
     created = end if node.created is None else min(max(node.created, start), end)
@@ -139,7 +121,7 @@ def _node(  # noqa: PLR0913, PLR0917 -- the walk's state
         if low > at:
             yield Stretch(at, low, run, node, Part.NODE)
         if isinstance(below, list):
-            yield from _siblings(run, below, low, high, runs, visited, load)
+            yield from _siblings(run, below, low, high, runs, visited)
         else:
             yield from _run(below, low, high, runs, visited | {below.name})
         at = high
@@ -213,27 +195,32 @@ class _Order:
         self._ends = [_end_key(node)[0] for node in self._ended]
         self._visited: set[str] = set()
 
-    def before(self, node: Node, run: Run, load: _Load) -> tuple[Node | None, bool]:
+    def before(self, node: Node, run: Run) -> tuple[Node | None, bool]:
         """The node that this one waited for, and whether max-parallelism made it wait."""
         self._visited.add(node.id)
         if node.created is None or node.kind is Kind.START:
             return None, False
         before = self._upstream(node)
-        since = before.ended if before is not None else None
-        if (
-            since is not None
-            and run.max_parallelism
-            and node.kind in _COUNTED
-            and node.created > since
-            and load.at(since) >= run.max_parallelism
-        ):
-            freed = self._latest(node, since)
-            return (freed or before), True
-        return before, False
+        if before is None or before.ended is None or node.kind not in COUNTED:
+            return before, False
+        freed = run.slots.freed(before.ended, node.created)
+        if freed is None:
+            return before, False
+        return self._ended_at(freed) or before, True
+
+    def _ended_at(self, instant: int) -> Node | None:
+        """The counted node whose end freed a slot at an instant."""
+        index = bisect_right(self._ends, instant)
+        while index and self._ends[index - 1] == instant:
+            index -= 1
+            found = self._ended[index]
+            if found.kind in COUNTED and found.id not in self._visited:
+                return found
+        return None
 
     def _upstream(self, node: Node) -> Node | None:
         if node.upstream is None or node.is_failure_handler:
-            return self._latest(node, None)
+            return self._latest(node)
         found = [
             self._by_spec[name]
             for name in node.upstream
@@ -243,13 +230,11 @@ class _Order:
         ]
         return max(found, key=_end_key, default=None)
 
-    def _latest(self, node: Node, after: int | None) -> Node | None:
-        """The node that ended last before this one was created, and after an instant."""
+    def _latest(self, node: Node) -> Node | None:
+        """The node that ended last before this one was created."""
         index = bisect_right(self._ends, node.created or 0) - 1
         while index >= 0:
             found = self._ended[index]
-            if after is not None and self._ends[index] <= after:
-                return None
             if found.id not in self._visited:
                 return found
             index -= 1

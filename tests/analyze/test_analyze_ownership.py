@@ -502,6 +502,82 @@ def test_max_parallelism_holds_a_node_and_the_path_goes_through_what_freed_its_s
     assert points(ownership.owners)["held max-parallelism"] == 40
 
 
+def four_of_two():
+    """
+    Four tasks are ready at once and two may run, as in the portfolio's `held_tasks`: 0 and 1 take
+    the slots, 0 frees its own at 1000, 1 at 1040, and one round begins both others at 1100.
+    """
+    names = ("n0", "n1", "n2", "n3")
+    return run(
+        [
+            node("start-node", 50, ended=50),
+            node("n0", 60, 100, 1000),
+            node("n1", 70, 110, 1040),
+            node("n2", 1090, 1110, 2000),
+            node("n3", 1100, 1120, 2500),
+            node("end-node", 2500, ended=2600),
+        ],
+        [
+            task("n0", 100, 990),
+            task("n1", 110, 1030),
+            task("n2", 1110, 1990),
+            task("n3", 1120, 2490),
+        ],
+        ended=2600,
+        seen=workflow(
+            0,
+            {name: {"kind": "task"} for name in names},
+            {name: ["start-node"] for name in names} | {"end-node": names},
+        ),
+        max_parallelism=2,
+    )
+
+
+def test_of_nodes_that_are_ready_at_once_those_beyond_the_limit_wait_for_a_slot():
+    """The last that was full ended at 1000: node 0 freed the slot, and the path goes through it."""
+    watched = [
+        pod("e-n0-0", 100, 100, 100, 900),
+        pod("e-n1-0", 110, 110, 110, 1000),
+        pod("e-n2-0", 1110, 1110, 1110, 1900),
+        pod("e-n3-0", 1120, 1120, 1120, 2400),
+    ]
+
+    ownership = owned(four_of_two(), watched, [(0, 120), (950, 1150), (2450, 2600)])
+
+    assert [step[0] for step in steps(ownership) if step[1] == "node"] == [
+        "n0",
+        "n3",
+        "end-node",
+    ]
+    found = points(ownership.owners)
+    assert found["user container"] == 800 + 1280
+    assert found["flyte waiting: batching tick"] == 50 + 50
+    assert "flyte waiting: re-evaluation" not in found
+    assert "held max-parallelism" not in found
+
+
+def test_a_node_that_is_queued_already_is_held_until_a_slot_becomes_free():
+    """Propeller does not even look at it: no task execution before node 0 ends at 1000."""
+    kinds = {name: {"kind": "task"} for name in ("n0", "n1")}
+    whole = run(
+        [node("n0", 0, 10, 1000), node("n1", 20, 1110, 3000)],
+        [task("n0", 10, 990), task("n1", 1100, 2990)],
+        ended=3000,
+        seen=workflow(0, kinds),
+        max_parallelism=1,
+    )
+    watched = [pod("e-n0-0", 10, 10, 10, 900), pod("e-n1-0", 1100, 1100, 1100, 2900)]
+
+    found = ledger(owned(whole, watched, [(0, 30), (950, 1100), (2950, 3000)]), "n1")
+
+    assert found == {
+        "flyte working": 10 + 150 + 50,  # 20..30, 950..1100, 2950..3000
+        "held max-parallelism": 920,  # 30..950: a handle's work comes first
+        "user container": 1800,
+        "flyte waiting: batching tick": 50,
+    }
+
+
 def test_a_full_quota_backs_off():
     whole = run(
         [node("n0", 0, 10, 3000)],
