@@ -112,12 +112,10 @@ def scatter(name: str, points: Sequence[tuple[int, int]]) -> Scatter | None:
 
 def interval(metric: MetricVerdict) -> Interval | None:
     """Place a change; None where the samples bound none."""
-    if metric.kind is Kind.EXACT or None in {metric.ratio, metric.low, metric.high}:
+    known = [one for one in (metric.ratio, metric.low, metric.high) if one is not None]
+    if metric.kind is Kind.EXACT or len(known) < 3:  # noqa: PLR2004 # point and both ends
         return None
-    assert metric.ratio is not None  # noqa: S101 -- said above, for the type checker
-    assert metric.low is not None  # noqa: S101
-    assert metric.high is not None  # noqa: S101
-    ends = [metric.ratio - 1, metric.low - 1, metric.high - 1]
+    ends = [one - 1 for one in known]
     limit = metric.tolerance
     reach = max(LEAST_REACH, *(abs(end) for end in ends), limit or 0) * 1.1
 

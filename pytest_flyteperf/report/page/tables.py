@@ -12,26 +12,27 @@ from pytest_flyteperf.report.text import duration, escaped, figure, size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_flyteperf.model import Environment, Finding, Measures, Subject
+    from pytest_flyteperf.model import ComponentUse, Environment, Finding, Measures, Subject
     from pytest_flyteperf.report.page.content import CaseContent, RepeatContent
+    from pytest_flyteperf.report.sections import Node, Times
 
 
 MOST_NODES: Final = 25
 """Rows of the table of nodes; the timeline shows them all."""
 
 
-def nodes(valid: Sequence[Measures]) -> tuple[tuple[dict[str, Any], ...], int]:
+def nodes(valid: Sequence[Measures]) -> tuple[tuple[dict[str, str], ...], int]:
     """The nodes with most of the critical path, and how many there are beside them."""
     found = sorted(gather.nodes(valid), key=lambda node: -(_middle(node.critical_path) or 0))
     return tuple(map(_node, found[:MOST_NODES])), max(0, len(found) - MOST_NODES)
 
 
-def _middle(times: Any) -> int | None:  # noqa: ANN401 -- Times or None
+def _middle(times: Times | None) -> int | None:
     return None if times is None else times.median
 
 
-def _node(node: Any) -> dict[str, Any]:  # noqa: ANN401 -- a section's Node
-    def time(of: Any) -> str:  # noqa: ANN401 -- Times or None
+def _node(node: Node) -> dict[str, str]:
+    def time(of: Times | None) -> str:
         middle = _middle(of)
         return "" if middle is None else duration(middle)
 
@@ -99,7 +100,7 @@ def state(valid: Sequence[Measures]) -> tuple[tuple[str, str], ...]:
 
 def components(valid: Sequence[Measures]) -> tuple[tuple[str, str, str], ...]:
     """Process, CPU time of a repeat, most memory."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[ComponentUse]] = {}
     for measures in valid:
         for use in measures.components:
             found.setdefault(use.component, []).append(use)

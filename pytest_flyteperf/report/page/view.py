@@ -63,7 +63,7 @@ class CaseView:
     advice: tuple[MetricView, ...]
     strips: tuple[plots.Strip, ...]
     kinds: tuple[tuple[str, int, str, tuple[owners.Share, ...]], ...]
-    nodes: tuple[dict[str, Any], ...]
+    nodes: tuple[dict[str, str], ...]
     more_nodes: int
     operations: tuple[tuple[str, ...], ...]
     state: tuple[tuple[str, str], ...]
