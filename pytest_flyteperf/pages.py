@@ -17,6 +17,8 @@ from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.outcome import cause, held_against
 from pytest_flyteperf.report import growth, links, traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
+from pytest_flyteperf.report.results import key
+from pytest_flyteperf.report.sections import Results
 from pytest_flyteperf.result import (
     CaseResult,
     Measured,
@@ -52,14 +54,32 @@ def write_all(results: Sequence[CaseResult], settings: Settings, folder: Path) -
     yield f"report: {shown}"
 
 
-def write(results: Sequence[CaseResult], settings: Settings, path: Path, *, recorded: str) -> None:
+def write(
+    results: Sequence[CaseResult],
+    settings: Settings,
+    path: Path,
+    *,
+    recorded: str,
+    document: Results | None = None,
+) -> None:
     """Write the report of a run, whole or not at all.
+
+    Args:
+        results: of its cases.
+        settings: those that hold now.
+        path: of the page.
+        recorded: when the run was, UTC.
+        document: what the run itself wrote, if that is long ago: it knows how it was typed.
 
     Raises:
         OSError: the file cannot be written.
         BaselineError: a baseline cannot be read.
     """
-    contents = [content(result, settings, path.parent) for result in results]
+    told = {} if document is None else {k: case.again for k, case in document.cases.items()}
+    contents = [
+        content(result, settings, path.parent, told.get(key(result.case, result.size)))
+        for result in results
+    ]
     run = Path(results[0].folder).parent.name if results else path.parent.name
     page = render(contents, recorded=recorded, tool=__version__, run=run)
     atomic.write_text(path, page)
@@ -78,7 +98,9 @@ def read_run(folder: Path) -> tuple[CaseResult, ...]:
     return tuple(moved(load(path), folder) for path in paths)
 
 
-def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent:
+def content(
+    result: CaseResult, settings: Settings, beside: Path, rerun: str | None = None
+) -> CaseContent:
     """All that the page says of a case.
 
     The repeat that its timeline shows gets a trace for Perfetto beside its recording.
@@ -87,6 +109,7 @@ def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent
         result: of the case.
         settings: say where the baseline of its verdict lies, and the deployment's web pages.
         beside: folder of the page, from which links start.
+        rerun: command that measures the case again, where the run told it.
     """
     verdict = settled(result).verdict or failed(result, "no verdict")
     store = BaselineStore(settings.baseline_dir)
@@ -110,7 +133,7 @@ def content(result: CaseResult, settings: Settings, beside: Path) -> CaseContent
         points=result.points,
         growth=() if grown is None else tuple(growth.lines(result.case, grown)),
         gating=baseline is not None or verdict.baseline is not None,
-        rerun=again.measure(result, settings),
+        rerun=rerun or again.measure(result, settings),
         accept=again.accept(result, settings),
     )
 

@@ -49,8 +49,9 @@ def run(given: argparse.Namespace) -> int:
                 progress(f"traces of {result.case}")
                 written += traces.write(Path(one.repeat.recording) for one in result.repeats)
         progress("report")
-        recorded = read_results(folder).recorded if (folder / "results.json").is_file() else ""
-        pages.write(results, asked, page, recorded=recorded)
+        document = read_results(folder) if (folder / "results.json").is_file() else None
+        recorded = "" if document is None else document.recorded
+        pages.write(results, asked, page, recorded=recorded, document=document)
     if given.json:
         say_json({"report": str(page), "traces": [str(path) for path in written]})
         return 0

@@ -9,6 +9,7 @@ from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.cli import main
 from pytest_flyteperf.gate import CaseVerdict, Policy, Verdict
 from pytest_flyteperf.model import Repeat, RunPlan, Size
+from pytest_flyteperf.report import results as documents
 from pytest_flyteperf.result import CaseResult, Measured
 from tests.gate.gate_examples import HERE, RELEASE
 
@@ -91,6 +92,18 @@ def test_what_is_no_url_is_refused(run, capsys):
 
     assert "--flyteperf-console: 'javascript:alert(1)' is no URL" in capsys.readouterr().err
     assert not (run / "report.html").exists()
+
+
+def test_a_run_is_measured_again_as_it_was_typed(run):
+    sections = {("chain", Size.DEFAULT): documents.case(Size.DEFAULT, (), None)}
+    sections = {k: structs.replace(v, again="pytest --as-it-was") for k, v in sections.items()}
+    documents.write(
+        run, "results", documents.results("1", "2026-11-22T08:00:00Z", RELEASE, HERE, sections)
+    )
+
+    assert main(["report"]) == 0
+
+    assert "<code>pytest --as-it-was</code>" in (run / "report.html").read_text()
 
 
 def test_a_comparison_calls_its_sides_base_and_head(run):

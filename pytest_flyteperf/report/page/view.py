@@ -182,14 +182,13 @@ def _metric(metric: MetricVerdict) -> MetricView:
 def _change(metric: MetricVerdict) -> str:
     if metric.baseline is None:
         return ""
-    counted = metric.kind is not Kind.MAGNITUDE
-    if metric.now is not None and (counted or metric.ratio is None):
-        before, now = metric.baseline, metric.now
-        if (before.median, before.least, before.most) == (now.median, now.least, now.most):
-            return "none"
-        if not counted:
-            return ""
-    return _arrows(terminal.change(metric, interval=False))
+    if metric.kind is Kind.MAGNITUDE:
+        if metric.ratio is not None:
+            return terminal.change(metric, interval=False)
+        same = metric.now is not None and metric.now.median == metric.baseline.median
+        return "none" if same else ""
+    before, _, now = terminal.change(metric).partition(" -> ")
+    return "none" if before == now else f"{before} → {now}"
 
 
 def _strips(content: CaseContent) -> tuple[plots.Strip, ...]:
