@@ -64,6 +64,8 @@ def planted(project, config):
     gated = "--flyteperf-baseline", "--flyteperf-config=planted.yaml", "--flyteperf-keep"
     code, output = measured(project, *gated)
     assert "Traceback" not in output, output
+    if "echo_chain: advice only" in output:
+        pytest.skip("repeats differ too much on this machine to gate their times")
     blocks = {}
     for block in output.split("\n____")[1:]:
         title, _, text = block.partition("\n")
@@ -114,14 +116,14 @@ def test_a_slow_object_store_shows_as_longer_blob_operations(recorded):
 
 
 def test_a_slow_admin_shows_as_longer_events(recorded):
-    cause = planted_in_echo_chain(recorded, "standin:\n  eventDelay: 30ms\n")
+    cause = planted_in_echo_chain(recorded, "standin:\n  eventDelay: 100ms\n")
 
     assert longer("node event", cause), cause
 
 
 def test_a_throttled_kubernetes_client_shows_as_longer_crd_writes(recorded):
     cause = planted_in_echo_chain(
-        recorded, "propeller:\n  kube-client-config:\n    qps: 5\n    burst: 1\n"
+        recorded, "propeller:\n  kube-client-config:\n    qps: 20\n    burst: 1\n"
     )
 
     assert longer("crd write", cause), cause
