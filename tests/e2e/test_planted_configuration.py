@@ -129,10 +129,13 @@ def test_a_throttled_kubernetes_client_shows_as_longer_crd_writes(recorded):
     assert longer("crd write", cause), cause
 
 
-def test_a_low_rate_of_events_shows_as_refused_events(recorded):
-    cause = planted_in_echo_chain(recorded, "event:\n  rate: 15\n  capacity: 15\n")
+def test_a_low_rate_of_events_fails_the_case_with_flytes_reason(recorded):
+    code, output, blocks = planted(recorded, "event:\n  rate: 5\n  capacity: 5\n")
 
-    assert "throttled" in cause, cause
+    assert code == 1
+    assert "ErrorRecordingError" in blocks["echo_chain"], output
+    assert "ResourceExhausted" in blocks["echo_chain"], output
+    assert regressed(blocks) == [], output
 
 
 def test_a_disabled_cache_shows_as_pods(recorded):
