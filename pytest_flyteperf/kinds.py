@@ -144,6 +144,7 @@ class KindCluster:
                 database_image=settings.database_image,
                 values_file=settings.values,
                 config=settings.config,
+                images=settings.images,
                 progress=self._progress,
             )
         return self._request

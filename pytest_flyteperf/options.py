@@ -263,8 +263,16 @@ OPTIONS: tuple[Option, ...] = (
         name="chart",
         kind=str,
         default="flyte-binary",
-        help="Flyte's helm chart: a folder, a tgz, oci://..., or flyte-binary[@VERSION]",
+        help="Flyte's helm chart: a folder, a tgz, oci://..., flyte-binary[@VERSION] or "
+        "flyte-core[@VERSION]",
         metavar="CHART",
+    ),
+    Option(
+        name="images",
+        kind=str,
+        default=None,
+        help="kind: images of single components over the release's, COMPONENT=REPOSITORY:TAG,...",
+        metavar="IMAGES",
     ),
     Option(
         name="values",

@@ -51,6 +51,7 @@ class Settings(NamedTuple):
     domain: str
     node_image: str | None
     chart: str
+    images: str | None
     values: Path | None
     task_image: str | None
     store_image: str

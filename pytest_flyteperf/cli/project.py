@@ -14,7 +14,7 @@ from pytest_flyteperf.report.sections import Results
 from pytest_flyteperf.settings import Settings, resolve
 
 STACK_OPTIONS = (
-    *("cluster", "flyte", "config", "database", "node-image", "chart", "values"),
+    *("cluster", "flyte", "config", "database", "node-image", "chart", "images", "values"),
     *("task-image", "store-image", "database-image", "kubeconfig", "context", "endpoint"),
     *("flyte-config", "project", "domain", "traces", "jaeger", "prometheus"),
 )

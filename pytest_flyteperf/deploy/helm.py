@@ -16,15 +16,16 @@ import msgspec
 import yaml
 from filelock import FileLock
 
-from pytest_flyteperf.deploy import manifests
+from pytest_flyteperf.deploy import core, manifests
 from pytest_flyteperf.deploy.admin_ready import STAND_IN, await_admin
 from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, check_overrides
 from pytest_flyteperf.deploy.definition import await_definition
+from pytest_flyteperf.deploy.discovery import METRICS_PORT, NAME, PROPELLERS
 from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.deploy.images import build, checkout_of
 from pytest_flyteperf.deploy.leftovers import remove_unfinished
 from pytest_flyteperf.deploy.readiness import await_pods
-from pytest_flyteperf.deploy.values import image_of, inline_values, values
+from pytest_flyteperf.deploy.values import BINARY, image_of, images_given, inline_values, values
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
 from pytest_flyteperf.errors import DeploymentError, UsageError
 from pytest_flyteperf.kubeapi import KubeApi
@@ -35,15 +36,15 @@ from pytest_flyteperf.provision.kind import ADMIN_PORT, HTTP_PORT, STORE_PORT, l
 from pytest_flyteperf.provision.requirements import require, require_helm
 
 if TYPE_CHECKING:
+    from pytest_flyteperf.deploy.config import Config
     from pytest_flyteperf.model import Cluster
 
 RELEASE = "flyte"
 TASK_IMAGE = f"cr.flyte.org/flyteorg/flytekit:py{sys.version_info[0]}.{sys.version_info[1]}-latest"
 """Flytekit's own, for the Python that runs pytest."""
 REPOSITORY = "https://flyteorg.github.io/flyte"
-CHARTS = ("flyte-binary",)
+CHARTS = ("flyte-binary", core.NAME)
 """Charts that may be named without saying where they are."""
-METRICS_PORT = 10254
 HELM_S = 120.0
 READY_S = 300.0
 """Images may have to be pulled."""
@@ -60,7 +61,8 @@ class Request(Frozen, frozen=True):
     chart_name: str
     """Name and version, e.g. `flyte-binary 0.1.10`."""
     flyte: str
-    image: tuple[str, str]
+    components: dict[str, tuple[str, str]]
+    """Component to repository and tag of its image; flyte-binary's only one is `flyte`."""
     task_image: str
     store_image: str
     database_image: str
@@ -70,8 +72,13 @@ class Request(Frozen, frozen=True):
     @property
     def images(self) -> tuple[str, ...]:
         """All that pods of the deployment and of its tasks run."""
-        flyte = ":".join(self.image)
-        return (flyte, self.task_image, self.store_image, self.database_image)
+        flyte = map(":".join, self.components.values())
+        return (*flyte, self.task_image, self.store_image, self.database_image)
+
+    @property
+    def is_core(self) -> bool:
+        """Whether each part of Flyte has a pod of its own."""
+        return core.COMPONENTS[0] in self.components
 
 
 def prepare(  # noqa: PLR0913 # the door of the room
@@ -83,6 +90,7 @@ def prepare(  # noqa: PLR0913 # the door of the room
     database_image: str,
     values_file: Path | None = None,
     config: Path | None = None,
+    images: str | None = None,
     progress: Progress = silent,
 ) -> Request:
     """Check what the user asked for before any cluster is made; build a checkout's image.
@@ -93,6 +101,7 @@ def prepare(  # noqa: PLR0913 # the door of the room
         DeploymentError: helm finds no such chart.
     """
     source = checkout_of(flyte) or image_of(flyte)
+    given = images_given(images)
     if ":" not in database_image.rpartition("/")[2]:
         raise UsageError(f"--flyteperf-database-image {database_image}: give it with its tag")
     overrides = read_yaml(config) if config is not None else None
@@ -102,13 +111,23 @@ def prepare(  # noqa: PLR0913 # the door of the room
     helm = require_helm()
     located = _locate(chart)
     chart_name = _chart_name(helm, located)
-    image = build(require().docker, source, progress) if isinstance(source, Path) else source
+    if chart_name.startswith(f"{core.NAME} "):
+        components = core.images_of(flyte)
+        if overrides is not None:
+            core.check_sections(overrides)
+    elif isinstance(source, Path):
+        components = {BINARY: build(require().docker, source, progress)}
+    else:
+        components = {BINARY: source}
+    if unknown := next((name for name in given if name not in components), None):
+        known = ", ".join(components)
+        raise UsageError(f"--flyteperf-images: {unknown} is none of {chart_name}'s: {known}")
     return Request(
         helm=helm,
         chart=located,
         chart_name=chart_name,
         flyte=flyte,
-        image=image,
+        components=components | given,
         task_image=task_image or TASK_IMAGE,
         store_image=store_image,
         database_image=database_image,
@@ -156,7 +175,7 @@ def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> D
             project=PROJECT,
             domain=DOMAIN,
             namespace=f"{PROJECT}-{DOMAIN}",
-            metrics={"propeller": (_metrics_path(pods),)},
+            metrics={"propeller": _metrics_paths(pods)},
             trace_delay_s=TRACE_DELAY_MS / 1000,
             image=request.task_image,
             ships_code=True,
@@ -191,20 +210,13 @@ def _install(
     )
     folder = Path(cluster.directory, "values")
     folder.mkdir(mode=0o700, exist_ok=True)
-    ours = values(
-        cluster,
-        image=request.image,
-        subject=subject.digest,
-        database_image=request.database_image,
-        database_password=kept.database_password,
-        traces_token=kept.traces_token,
-        ports=(ADMIN_PORT, HTTP_PORT),
-    )
+    ours = _values(cluster, request, subject)
     layers: list[tuple[str, Any]] = [("ours", ours)]
     if request.values is not None:
         layers.append(("users", request.values.content))
     if request.overrides is not None:
-        layers.append(("config", inline_values(cluster, request.overrides)))
+        spread = core.core_config if request.is_core else inline_values
+        layers.append(("config", spread(cluster, request.overrides)))
     files = []
     for name, content in layers:
         path = folder / f"{name}.yaml"
@@ -215,6 +227,30 @@ def _install(
         request.helm,
         *("upgrade", RELEASE, *request.chart, "--install", "--namespace", manifests.NAMESPACE),
         *("--kubeconfig", cluster.kubeconfig, *files),
+    )
+
+
+def _values(cluster: Cluster, request: Request, subject: Subject) -> Config:
+    """Our values for the chart."""
+    kept = secrets_of(cluster)
+    ports = (ADMIN_PORT, HTTP_PORT)
+    if request.is_core:
+        return core.core_values(
+            cluster,
+            images=request.components,
+            subject=subject.digest,
+            database_password=kept.database_password,
+            traces_token=kept.traces_token,
+            ports=ports,
+        )
+    return values(
+        cluster,
+        image=request.components[BINARY],
+        subject=subject.digest,
+        database_image=request.database_image,
+        database_password=kept.database_password,
+        traces_token=kept.traces_token,
+        ports=ports,
     )
 
 
@@ -270,10 +306,11 @@ def _subject(request: Request) -> Subject:
     """What is under test: the image's content where Docker here knows it, values and config."""
     config = request.overrides.text if request.overrides is not None else None
     users = request.values.text if request.values is not None else None
-    image = ":".join(request.image)
+    named = [":".join(image) for _, image in sorted(request.components.items())]
     with daemon() as client:
         # An image that is not here is pulled by the cluster: its name is all that is known.
-        told = (image_id(client, image) or image, request.chart_name, users)
+        images = [image_id(client, image) or image for image in named]
+    told = (*images, request.chart_name, users)
     return Subject(
         flyte=request.flyte,
         digest=hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16],
@@ -282,14 +319,20 @@ def _subject(request: Request) -> Subject:
     )
 
 
-def _metrics_path(pods: list[dict[str, Any]]) -> str:
-    """Path, through the API server's proxy, to the metrics of the release's pod."""
-    ours = (
-        pod["metadata"]["name"]
+def _metrics_paths(pods: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Paths, through the API server's proxy, to the metrics of Propeller's pods.
+
+    Those that its charts label so; else, with a chart of somebody's, the release's first.
+    """
+    ours = [
+        pod["metadata"]
         for pod in pods
         if pod["metadata"]["labels"].get("app.kubernetes.io/instance") == RELEASE
-    )
-    name = next(ours, None)
-    if name is None:
+    ]
+    propellers = [about for about in ours if about["labels"].get(NAME) in PROPELLERS]
+    if not ours:
         raise DeploymentError(f"helm: release {RELEASE} has no pod; see its chart")
-    return f"/api/v1/namespaces/{manifests.NAMESPACE}/pods/{name}:{METRICS_PORT}/proxy/metrics"
+    return tuple(
+        f"/api/v1/namespaces/{manifests.NAMESPACE}/pods/{about['name']}:{METRICS_PORT}/proxy/metrics"
+        for about in propellers or ours[:1]
+    )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IMAGE = "image:"
 """How an image is named to `--flyteperf-flyte`."""
+BINARY = "flyte"
+"""The only component of flyte-binary."""
 RELEASES = "cr.flyte.org/flyteorg/flyte-binary-release"
 """Where Flyte's releases are published; the tag is the release."""
 
@@ -44,6 +46,27 @@ def image_of(flyte: str) -> tuple[str, str]:
         f"--flyteperf-flyte {flyte}: a cluster runs images; give a release (v1.16.8), "
         "image:REPOSITORY:TAG or a checkout's folder"
     )
+
+
+def images_given(text: str | None) -> dict[str, tuple[str, str]]:
+    """Images by component, as the user names them.
+
+    >>> images_given("flytepropeller=registry:5000/propeller:mine")
+    {'flytepropeller': ('registry:5000/propeller', 'mine')}
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    found = {}
+    for part in (text or "").split(",") if text else ():
+        component, equals, image = part.strip().partition("=")
+        repository, colon, tag = image.rpartition(":")
+        if not (equals and component and colon and repository) or "/" in tag:
+            raise UsageError(
+                f"--flyteperf-images {part}: give COMPONENT=REPOSITORY:TAG, with commas between"
+            )
+        found[component] = (repository, tag)
+    return found
 
 
 def values(  # noqa: PLR0913 # each says where one thing is

@@ -46,7 +46,9 @@ def test_a_release_of_a_chart_by_name():
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"chart": "flyte-core"}, "--flyteperf-chart flyte-core: neither a folder, a tgz nor one"),
+        ({"chart": "flyte"}, "--flyteperf-chart flyte: neither a folder, a tgz nor one"),
+        ({"images": "admin=a:1"}, "admin is none of flyte-binary 0.1.10's: flyte"),
+        ({"images": "flyte=a"}, "flyte=a: give COMPONENT=REPOSITORY:TAG"),
         ({"flyte": "../flyte"}, "--flyteperf-flyte ../flyte: a cluster runs images"),
         ({"database_image": "host:1/postgres"}, "host:1/postgres: give it with its tag"),
     ],
