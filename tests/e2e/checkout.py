@@ -60,11 +60,18 @@ class Checkout:
         It looks at the clock instead of sleeping: a sleeping program wakes at its own whole
         milliseconds, and the delay would not be of the size that was planted.
         """
+        self._plant(place, f"for from := time.Now(); time.Since(from) < {ns}; {{\n\t}}")
+
+    def allocate(self, place: Place, objects: int) -> None:
+        """Let Flyte put so many objects on its heap whenever it enters a span."""
+        each = "_ = time.Duration(i).String()"
+        self._plant(place, f"for i := 1; i <= {objects}; i++ {{\n\t\t{each}\n\t}}")
+
+    def _plant(self, place: Place, statement: str) -> None:
         path = self.folder / place.file
         lines = path.read_text().splitlines(keepends=True)
         (entry,) = [i for i, line in enumerate(lines) if f'{place.span}")' in line]
-        wait = f"\tfor from := time.Now(); time.Since(from) < {ns}; {{\n\t}}\n"
-        lines.insert(entry + 1, wait)
+        lines.insert(entry + 1, f"\t{statement}\n")
         path.write_text("".join(lines))
 
 

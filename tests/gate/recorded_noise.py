@@ -45,9 +45,12 @@ METRICS = (
     "task_events",
     "crd_writes",
     "pods",
+    "allocations",
+    "propeller_cpu_ns",
 )
 TIMES = ("handle_ns", "duration_ns", "flyte_ns")
-"""What a slower Flyte makes longer."""
+GROWING = (*TIMES, "propeller_cpu_ns", "allocations")
+"""What a Flyte that works more has more of; the last two are in newer recordings only."""
 BLOCK = 5
 """Repeats in a row that are drawn together."""
 FOUND = 0.95
@@ -165,7 +168,7 @@ def columns(case, count, source, *, effect=1.0, told=True):
         picked += [(at + i) % size for i in range(BLOCK)]
     picked = picked[:count]
     made = {
-        name: [round(values[i] * effect) if name in TIMES else values[i] for i in picked]
+        name: [round(values[i] * effect) if name in GROWING else values[i] for i in picked]
         for name, values in case.samples.items()
         if None not in values
     }
@@ -296,8 +299,10 @@ def table(noise, rounds=400, seed=20261122):
     yield "| case | metric | sessions | within | between |"
     yield "|---|---|---|---|---|"
     for case in sorted(noise.sessions[0].cases):
-        for metric in TIMES:
-            values = [one.cases[case].samples[metric] for one in noise.sessions]
+        for metric in GROWING:
+            values = [one.cases[case].samples.get(metric, (None,)) for one in noise.sessions]
+            if any(None in one for one in values):
+                continue
             shares = " | ".join(f"{100 * share:.1f} %" for share in spread(values))
             yield f"| {case} | {metric} | {len(values)} | {shares} |"
     yield ""
