@@ -297,3 +297,21 @@ def test_a_time_that_may_be_nothing_is_not_refused():
     before = accepted([{"user_ns": [0, *noisy(1, 9)]}])
 
     gate.check(Policy(tolerances={"user_ns": 0.01, "handle_ns": 0.01, "rounds": 0.01}), before)
+
+
+def allocations(source, effect=1.0):
+    """A session as recorded beside other work: medians half a per cent apart, repeats a whole."""
+    level = 390_000 * effect * source.lognormvariate(0, 0.005)
+    return [round(level * source.lognormvariate(0, 0.01)) for _ in range(10)]
+
+
+@pytest.mark.parametrize(("effect", "least", "most"), [(1.0, 0, 0), (1.02, 0, 0), (1.08, 95, 100)])
+def test_what_allocations_tell(effect, least, most):
+    source = random.Random(5)
+    found = 0
+    for _ in range(100):
+        before = accepted([{"allocations": allocations(source)} for _ in range(2)])
+        now = repeats(allocations=allocations(source, effect))
+        found += gate.judge("c", Size.DEFAULT, now, before, HERE).verdict is Verdict.REGRESSED
+
+    assert least <= found <= most
