@@ -11,9 +11,13 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pytest_flyteperf.gate import statistics
-from pytest_flyteperf.gate.neighbours import Neighbours, neighbours
+from pytest_flyteperf.gate.neighbours import BLOCK_DEVIATION, Neighbours, neighbours
 from pytest_flyteperf.gate.pace import Adjusted, Pace
-from pytest_flyteperf.gate.policy import ALLOCATIONS_DEVIATION, default_tolerance
+from pytest_flyteperf.gate.policy import (
+    ALLOCATIONS_BESIDE,
+    ALLOCATIONS_DEVIATION,
+    default_tolerance,
+)
 from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
 from pytest_flyteperf.gate.verdict import Kind, Verdict
 from pytest_flyteperf.model import Frozen, Metric, Unit
@@ -188,7 +192,8 @@ def _in_turns(sample: Sample, unit: float, *, logarithmic: bool) -> _Estimate:
         for blocks in (sample.before, sample.turns)
     )
     pace = sample.pace if logarithmic and sample.metric.unit is Unit.NS else None
-    found = neighbours(before, now, unit, pace, sample.elasticity)
+    drawn = _beside(sample) if sample.metric.name == "allocations" else BLOCK_DEVIATION
+    found = neighbours(before, now, drawn * unit, pace, sample.elasticity)
     return _OfTurns(found, len(sample.now) / len(sample.turns))
 
 
@@ -228,10 +233,16 @@ class _OfTurns(NamedTuple):
 def _prior(sample: Sample, policy: Policy) -> float:
     """Deviation between sessions, as a share, that the metric is assumed to have."""
     if sample.metric.name == "allocations":
-        return min(policy.session_deviation, ALLOCATIONS_DEVIATION)
+        return _beside(sample)
     if sample.metric.unit is not Unit.NS or (sample.pace is not None and sample.pace.known):
         return policy.session_deviation
     return math.hypot(policy.session_deviation, sample.elasticity * policy.pace_deviation)
+
+
+def _beside(sample: Sample) -> float:
+    """The same of allocations: a share, and what the process allocates whatever it executes."""
+    middle = statistics.median([value for one in sample.before for value in one])
+    return math.hypot(ALLOCATIONS_DEVIATION, ALLOCATIONS_BESIDE / max(1.0, middle))
 
 
 def _scaled(sample: Sample, *, logarithmic: bool) -> Adjusted:

@@ -179,7 +179,7 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
             missing=len(valid) - len(now),
             kind=kind,
             gated=policy.gates(metric, exact=kind is Kind.EXACT)
-            and not (optional and (not before or len(now) < len(valid))),
+            and not (optional and (not podless or not before or len(now) < len(valid))),
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
             sessions=sessions,
             turns=turns,

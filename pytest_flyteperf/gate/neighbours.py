@@ -75,7 +75,7 @@ class Neighbours(NamedTuple):
 def neighbours(
     before: Sequence[Sequence[float]],
     now: Sequence[Sequence[float]],
-    unit: float,
+    drawn: float,
     pace: Pace | None,
     elasticity: float,
 ) -> Neighbours:
@@ -84,7 +84,7 @@ def neighbours(
     Args:
         before: values of the base on the scale of comparison, block by block.
         now: the head's, likewise, in the same order.
-        unit: one per one on that scale: 1 for logarithms, the median for counts.
+        drawn: standard deviation, on that scale, of what a fresh process draws.
         pace: the canaries beside the values, base's blocks first; None where they are unknown.
         elasticity: share of the metric that follows the pace of the CPU.
     """
@@ -93,7 +93,7 @@ def neighbours(
     half = len(before)
     found = [head - base for base, head in zip(levels[:half], levels[half:], strict=True)]
     explained = _explained(blocks)
-    expected = explained + 2 * (BLOCK_DEVIATION * unit) ** 2
+    expected = explained + 2 * drawn**2
     taken, error = [0.0] * half, 0.0
     if pace is not None and pace.known and elasticity > 0:
         taken, error = pace.between_neighbours(found, elasticity, expected)

@@ -24,8 +24,10 @@ DEFAULT_GATE: Final = (
 """Gated unless a case asks otherwise. Exact counts are gated beside these."""
 
 WHERE_TOLD: Final = frozenset({"allocations"})
-"""Gated only where both sides tell them: older baselines do not, nor do clusters whose
-FlytePropeller shows nobody its metrics."""
+"""
+Gated only in cases without pods, and where both sides tell them. Pods come and go in more rounds or
+fewer; older baselines tell nothing, nor do clusters whose FlytePropeller shows nobody its metrics.
+"""
 
 TIMER_GATE: Final = tuple(
     m for m in DEFAULT_GATE if m not in {"flyte_ns", "duration_ns", "allocations"}
@@ -39,8 +41,8 @@ COUNT_TOLERANCE: Final = 0.10
 ALLOCATIONS_TOLERANCE: Final = 0.05
 COUNT_FLOOR: Final = 2
 
-DEFAULT_FLOORS_NS: Final = {"handle_ns": 5_000_000}
-"""Below this a difference in time is of no consequence to anyone, whatever its share."""
+DEFAULT_FLOORS: Final = {"handle_ns": 5_000_000, "allocations": 5_000}
+"""Below this a difference is of no consequence to anyone, whatever its share."""
 OTHER_FLOOR_NS: Final = 10_000_000
 
 FALSE_ALARMS: Final = 0.01
@@ -64,6 +66,11 @@ ALLOCATIONS_DEVIATION: Final = 0.01
 """
 The same of allocations. Medians of sessions were 0.5 % apart on a machine whose working times
 differed fourfold meanwhile.
+"""
+ALLOCATIONS_BESIDE: Final = 4_000
+"""
+Objects that a process allocates by itself while an execution lasts, as far as sessions differ in
+them: two a millisecond, on a machine that may be two seconds slower.
 """
 PACE_DEVIATION: Final = 0.2
 """
@@ -149,7 +156,10 @@ class Policy(Frozen, frozen=True):
         return next((look - repeats for look in looks if look > repeats), 0)
 
     def gates(self, metric: Metric, *, exact: bool) -> bool:
-        """Whether `metric`, compared exactly or not, counts for the case."""
+        """Whether `metric`, compared exactly or not, counts for the case.
+
+        Of `WHERE_TOLD` it depends on the samples too.
+        """
         if self.gate is not None:
             return metric.name in self.gate
         return exact or metric.name in DEFAULT_GATE
@@ -160,12 +170,12 @@ class Policy(Frozen, frozen=True):
 
     def floor(self, metric: Metric) -> int:
         """Growth in the metric's own unit that is of no consequence."""
-        asked = self.floors.get(metric.name)
-        if asked is not None:
-            return asked
+        told = self.floors.get(metric.name, DEFAULT_FLOORS.get(metric.name))
+        if told is not None:
+            return told
         match metric.unit:
             case Unit.NS:
-                return DEFAULT_FLOORS_NS.get(metric.name, OTHER_FLOOR_NS)
+                return OTHER_FLOOR_NS
             case Unit.COUNT:
                 return COUNT_FLOOR
             case Unit.BYTES:

@@ -26,7 +26,7 @@ def test_only_differences_of_neighbours_count():
     wandering = [[0.0] * 5, [1.0] * 5, [2.0] * 5, [3.0] * 5]
     slower = [[value + 0.1 for value in block] for block in wandering]
 
-    found = neighbours(wandering, slower, 1.0, None, 1.0)
+    found = neighbours(wandering, slower, module.BLOCK_DEVIATION, None, 1.0)
 
     assert found.differences == pytest.approx([0.1] * 4)
     assert found.shift(TAILS).point == pytest.approx(0.1)
@@ -34,7 +34,7 @@ def test_only_differences_of_neighbours_count():
 
 
 def test_a_difference_varies_at_least_by_what_processes_draw():
-    found = neighbours([[0.0] * 5] * 6, [[0.0] * 5] * 6, 1.0, None, 1.0)
+    found = neighbours([[0.0] * 5] * 6, [[0.0] * 5] * 6, module.BLOCK_DEVIATION, None, 1.0)
 
     assert found.deviation == pytest.approx(math.sqrt(2) * module.BLOCK_DEVIATION)
 
@@ -43,7 +43,7 @@ def test_a_difference_varies_at_least_by_what_its_repeats_explain():
     source = random.Random(1)
     blocks = [[source.gauss(0, 0.2) for _ in range(5)] for _ in range(200)]
 
-    found = neighbours(blocks, blocks, 1.0, None, 1.0)
+    found = neighbours(blocks, blocks, module.BLOCK_DEVIATION, None, 1.0)
 
     assert found.differences == (0.0,) * 200
     assert found.deviation == pytest.approx(0.2 * math.sqrt(2 / 5), rel=0.1)
@@ -54,21 +54,23 @@ def test_a_difference_varies_by_what_pairs_show_beyond_that():
     before = [[0.0] * 5] * 200
     now = [[source.gauss(0, 0.3)] * 5 for _ in range(200)]
 
-    assert neighbours(before, now, 1.0, None, 1.0).deviation == pytest.approx(0.3, rel=0.1)
+    assert neighbours(before, now, module.BLOCK_DEVIATION, None, 1.0).deviation == pytest.approx(
+        0.3, rel=0.1
+    )
 
 
 def test_few_pairs_are_moderated_by_what_is_expected_of_them():
     now = [[0.1] * 5, [-0.1] * 5]
     expected = 2 * module.BLOCK_DEVIATION**2
 
-    found = neighbours([[0.0] * 5] * 2, now, 1.0, None, 1.0)
+    found = neighbours([[0.0] * 5] * 2, now, module.BLOCK_DEVIATION, None, 1.0)
 
     weight = module.PRIOR_WEIGHT
     assert found.deviation**2 == pytest.approx((weight * expected + 0.02) / (weight + 1))
 
 
 def test_the_interval_is_that_of_a_moderated_t():
-    found = neighbours([[0.0] * 5] * 6, [[0.2] * 5] * 6, 1.0, None, 1.0)
+    found = neighbours([[0.0] * 5] * 6, [[0.2] * 5] * 6, module.BLOCK_DEVIATION, None, 1.0)
     error = found.deviation / math.sqrt(module.EFFICIENCY * 6)
 
     low, point, high = found.shift(TAILS)
@@ -80,7 +82,7 @@ def test_the_interval_is_that_of_a_moderated_t():
 
 
 def test_counts_have_the_unit_of_their_middle():
-    found = neighbours([[80.0] * 5] * 6, [[83.0] * 5] * 6, 80.0, None, 1.0)
+    found = neighbours([[80.0] * 5] * 6, [[83.0] * 5] * 6, 80 * module.BLOCK_DEVIATION, None, 1.0)
 
     assert found.shift(TAILS).point == 3
     assert found.deviation == pytest.approx(80 * math.sqrt(2) * module.BLOCK_DEVIATION)
@@ -90,7 +92,7 @@ def test_the_pace_within_a_pair_is_taken_off():
     paces = [[0.0] * 5, [0.1] * 5, [0.0] * 5, [-0.1] * 5], [[0.1] * 5, [0.0] * 5] * 2
     before, now = paces
 
-    found = neighbours(before, now, 1.0, told([*before, *now]), 1.0)
+    found = neighbours(before, now, module.BLOCK_DEVIATION, told([*before, *now]), 1.0)
 
     assert max(map(abs, found.differences)) < 0.01
     assert found.taken == pytest.approx(0.05, abs=0.003)
@@ -102,7 +104,7 @@ def test_what_does_not_follow_the_cpu_keeps_its_differences(names, elasticity):
     before, now = [[0.0] * 5] * 4, [[0.2] * 5] * 4
     pace = told([*before, *now], names=names)
 
-    found = neighbours(before, now, 1.0, pace, elasticity)
+    found = neighbours(before, now, module.BLOCK_DEVIATION, pace, elasticity)
 
     assert found.differences == pytest.approx([0.2] * 4)
     assert (found.taken, found.error) == (0.0, 0.0)
@@ -113,13 +115,13 @@ def test_a_canary_that_only_varies_by_itself_explains_nothing():
     noise = [[source.gauss(0, 0.1) for _ in range(5)] for _ in range(400)]
     level = [[0.0] * 5] * 200
 
-    found = neighbours(level, level, 1.0, told(noise), 1.0)
+    found = neighbours(level, level, module.BLOCK_DEVIATION, told(noise), 1.0)
 
     assert max(map(abs, found.differences)) < 0.05
 
 
 def test_a_block_of_one_repeat_explains_no_variance():
-    found = neighbours([[0.0], [0.1]], [[0.0], [0.1]], 1.0, None, 1.0)
+    found = neighbours([[0.0], [0.1]], [[0.0], [0.1]], module.BLOCK_DEVIATION, None, 1.0)
 
     assert found.deviation == pytest.approx(math.sqrt(2) * module.BLOCK_DEVIATION)
 

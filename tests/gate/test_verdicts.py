@@ -539,14 +539,18 @@ def test_what_does_not_drift(sentence, anchor, latest, now):
 
 
 def allocating(*values, **more):
-    return repeats(allocations=values, node_events=[18] * len(values), **more)
+    counts = {
+        name: [value] * len(values)
+        for name, value in {"node_events": 18, "pods": 0, **more}.items()
+    }
+    return repeats(allocations=values, **counts)
 
 
 USUAL = (385_000, 391_000, 388_000, 390_000, 394_000, 389_000, 392_000, 387_000, 390_500, 388_500)
 
 
 def test_a_propeller_that_computes_a_tenth_more_is_found_by_what_it_allocates():
-    baseline = accepted([{"allocations": USUAL, "node_events": [18] * 10}])
+    baseline = accepted([{"allocations": USUAL, **PODLESS}])
     more = [round(1.1 * value) for value in USUAL]
 
     found = gate.judge("chain", Size.DEFAULT, allocating(*more), baseline, HERE)
@@ -557,18 +561,36 @@ def test_a_propeller_that_computes_a_tenth_more_is_found_by_what_it_allocates():
     assert rest.verdict is Verdict.PASS
 
 
+PODLESS = {"node_events": [18] * 10, "pods": [0] * 10}
+WASTEFUL = [2 * value for value in USUAL]
+
+
 @pytest.mark.parametrize(
     ("before", "now"),
     [
-        ({"node_events": [18] * 10}, allocating(*USUAL)),
-        ({"node_events": [18] * 10, "allocations": USUAL}, repeats(node_events=[18] * 10)),
-        ({"node_events": [18] * 10}, repeats(node_events=[18] * 10)),
+        (PODLESS, allocating(*WASTEFUL)),
+        ({**PODLESS, "allocations": USUAL}, repeats(**PODLESS)),
+        (PODLESS, repeats(**PODLESS)),
+        (
+            {"allocations": USUAL, "node_events": [18] * 10, "pods": [1] * 10},
+            allocating(*WASTEFUL, pods=1),
+        ),
     ],
-    ids=["older baseline", "metrics out of reach", "neither"],
+    ids=["older baseline", "metrics out of reach", "neither", "pods"],
 )
-def test_allocations_are_gated_only_where_both_sides_tell_them(before, now):
+def test_allocations_are_gated_only_without_pods_and_where_both_sides_tell_them(before, now):
     policy = Policy(gate=("node_events", "allocations"))
 
     verdict = gate.judge("chain", Size.DEFAULT, now, accepted([before]), HERE, policy)
 
     assert verdict.verdict is Verdict.PASS
+
+
+def test_what_a_process_allocates_by_itself_is_no_change_of_a_small_case():
+    small = [value // 5 for value in USUAL]
+    baseline = accepted([{"allocations": small, **PODLESS}])
+    longer = [value + 6_000 for value in small]
+
+    verdict = gate.judge("chain", Size.DEFAULT, allocating(*longer), baseline, HERE)
+
+    assert verdict.verdict is not Verdict.REGRESSED
