@@ -327,6 +327,12 @@ def executions(draw):
             )
             if draw(st.booleans()):
                 added, bound, begun, running, finished, reported = draw(stamps(6))
+                if draw(st.booleans()):
+                    stamped = {"precise": draw(st.booleans())}
+                    watched.append(
+                        listed(f"e-{name}-{retry}", added or 0, begun, finished, **stamped)
+                    )
+                    continue
                 watched.append(
                     pod(
                         f"e-{name}-{retry}",
