@@ -101,7 +101,7 @@ def of_node(
         until = _next_created(node, index)
         pods = [watch.pods[name] for name in attempt.pods if name in watch.pods]
         if last_only and node.kind is Kind.ARRAY:
-            pods = _last_pods(pods, node.parallelism, attempt.earlier)
+            pods = _last_pods(pods, node.parallelism, attempt.subtasks.earlier)
             layers += _handed_on(pods, timeline)
         _attempt(node, attempt, pods, until, timeline, containers, layers)
     if node.created is not None and node.held_until is not None:
@@ -215,7 +215,7 @@ def _elsewhere(attempt: Attempt, created: int, ended: int) -> Layer:
 def _detail(node: Node, attempt: Attempt, pod: Pod | None) -> str:
     if attempt.phase in FAILED or attempt.phase == "ABORTED":
         return LOST
-    if pod is not None and (pod.exit_code or pod.name in attempt.lost):
+    if pod is not None and (pod.exit_code or pod.name in attempt.subtasks.lost):
         return LOST
     return COMPILE if node.kind is Kind.DYNAMIC else RUN
 

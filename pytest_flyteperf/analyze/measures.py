@@ -245,7 +245,10 @@ def _owned(whole: Ledger, *, traced: bool) -> dict[str, int | None]:
 def count_attempts(runs: Iterable[Run]) -> int:
     """Attempts of tasks; each attempt of each sub-task of an array node counts, the array not."""
     return sum(
-        attempt.count for run in runs for node in run.nodes.values() for attempt in node.attempts
+        attempt.subtasks.attempts
+        for run in runs
+        for node in run.nodes.values()
+        for attempt in node.attempts
     )
 
 

@@ -14,13 +14,11 @@ from pytest_flyteperf.analyze.naming import unique_node_id
 from pytest_flyteperf.analyze.pods import Instant
 from pytest_flyteperf.analyze.slots import Slots
 from pytest_flyteperf.analyze.stamps import SECOND_NS, duration_ns, is_whole_second, unix_ns
+from pytest_flyteperf.analyze.subtasks import subtasks_of
 from pytest_flyteperf.errors import RecordingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_flyteperf.analyze.documents import (
-        ExternalResource,
         NodeExecutionDocument,
         TaskExecutionDocument,
     )
@@ -60,11 +58,8 @@ class Attempt:
     """One task execution: an attempt of a task, or all of an array node."""
 
     __slots__ = (
-        "count",
         "created",
-        "earlier",
         "ended",
-        "lost",
         "phase",
         "plugin",
         "pods",
@@ -84,35 +79,15 @@ class Attempt:
         self.created = optional_ns(closure.created_at)
         self.updated = optional_ns(closure.updated_at)
         self.started, self.ended = _container_stamps(document)
-        self.count = len(metadata.external_resources) or 1
-        """Attempts of sub-tasks of an array node, else 1."""
-        self.subtasks = len({resource.index for resource in metadata.external_resources})
-        """Sub-tasks of an array node, each once, else 0."""
-        self.pods = tuple(r.external_id for r in metadata.external_resources if r.external_id) or (
+        self.subtasks = subtasks_of(metadata.external_resources)
+        self.pods = self.subtasks.pods or (
             (metadata.generated_name,) if metadata.generated_name else ()
         )
-        self.earlier = _earlier_pods(metadata.external_resources)
-        """Pod of a sub-task's later attempt to that of the attempt before it."""
-        self.lost = frozenset(
-            resource.external_id
-            for resource in metadata.external_resources
-            if resource.phase in FAILED or resource.phase == "ABORTED"
-        )
-        """Pods of a sub-task's attempts that came to nothing: flytekit's exit code may be 0."""
         self.reasons = tuple(
             (at, reason.message)
             for reason in closure.reasons
             if (at := optional_ns(reason.occurred_at)) is not None
         )
-
-
-def _earlier_pods(resources: Sequence[ExternalResource]) -> dict[str, str]:
-    retried = [resource for resource in resources if resource.retry_attempt]
-    if not retried:
-        return {}
-    pods = {(one.index, one.retry_attempt): one.external_id for one in resources}
-    before = ((one, pods.get((one.index, one.retry_attempt - 1))) for one in retried)
-    return {one.external_id: earlier for one, earlier in before if earlier}
 
 
 def _container_stamps(document: TaskExecutionDocument) -> tuple[Instant | None, Instant | None]:
