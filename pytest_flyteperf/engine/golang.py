@@ -214,6 +214,8 @@ def _probe(path: str, environ: Mapping[str, str]) -> Go:
         # Compilers live for a second: collecting less saves 6 % of their CPU time.
         "GOGC": environ.get("GOGC", "400"),
     }
+    if not environ.get("HOME"):
+        environment["HOME"] = str(Path.home())  # there Go keeps its caches and the user's settings
     names = [*_SHAPING, "GOHOSTOS", "GOHOSTARCH", "GOCACHE", "GOMODCACHE", "GOPROXY"]
     output = subprocess.run(
         [path, "env", "-json", *names],

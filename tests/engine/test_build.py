@@ -167,6 +167,12 @@ class TestFailures:
 
         assert f"{go.path} is {version}" in self.refused(root)
 
+    def test_without_a_home_go_is_told_the_users(self, go, monkeypatch):
+        monkeypatch.setattr(golang, "_candidates", lambda _: [str(go.path)])
+
+        assert golang.find_go("1.26.0", {}).environment["HOME"] == str(Path.home())
+        assert "HOME" not in golang.find_go("1.26.0", {"HOME": "/h"}).environment
+
     def test_a_go_that_does_not_run(self, go, root, monkeypatch):
         monkeypatch.setattr(golang, "_candidates", lambda _: [str(go.path)])
         go.path.write_text("#!/no/such/interpreter\n")
