@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 from kind_project import containers
+
+from pytest_flyteperf.deploy import manifests
+from pytest_flyteperf.kubeapi import KubeApi
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(1800)]
 
@@ -41,6 +46,35 @@ def test_the_portfolio_runs_and_gates_against_its_own_baseline(project, portfoli
 
     down = project.flyteperf("down", "--cluster", "kind")
     assert down.stdout.startswith("down: flyteperf-"), down.stdout
+
+
+def test_declared_as_existing_its_flyte_is_found_and_forwarded(project, rig, portfolio):
+    up = project.flyteperf("up", "--cluster", "kind", "--json")
+    assert up.returncode == 0, up.stdout
+    (told,) = (json.loads(line) for line in up.stdout.splitlines() if line.startswith("{"))
+    kubeconfig = told["cluster"]["kubeconfig"]
+
+    run = project.pytest(
+        portfolio[0],
+        *("--flyteperf-cluster", "existing", "--flyteperf-kubeconfig", kubeconfig),
+        *("--flyteperf-task-image", told["image"], "--flyteperf-short"),
+    )
+    assert run.returncode == 0, run.stdout
+    (results,) = project.folder.glob(".flyteperf/runs/*/results.json")
+    assert "at flyte/flyte-grpc:8089" in results.read_text()
+    recording = next(project.folder.glob(".flyteperf/runs/*/short_task/0"))
+    assert (recording / "metrics.after.prom.gz").exists()
+
+    with KubeApi.from_kubeconfig(kubeconfig) as api:
+        manifests.apply(api, jaeger_of_the_docs(), dry_run=True)
+    project.flyteperf("down", "--cluster", "kind")
+    assert containers(rig) == []
+
+
+def jaeger_of_the_docs():
+    text = (PORTFOLIO.parent / "docs/clusters.md").read_text()
+    found = re.search(r"```yaml\n# jaeger.yaml.*?\n(.*?)```", text, re.DOTALL)
+    return tuple(yaml.safe_load_all(found[1]))
 
 
 @pytest.mark.parametrize("phase", ["creating the cluster", "loading", "deploying Flyte"])
