@@ -8,6 +8,7 @@ delta.json lie in the folder of the run. With --json, what pytest says goes to s
 Examples:
   flyteperf ab --base v1.16.8 --head ../flyte
   flyteperf ab --base v1.16.8 --head v1.16.8 --head-config tuned.yaml -- -k echo_chain
+  flyteperf ab --base chart:flyte-binary --head chart:flyte-core   on a kind cluster each, told only
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pytest
 
 from pytest_flyteperf import outcome
 from pytest_flyteperf import run as runs
+from pytest_flyteperf.cli import charts
 from pytest_flyteperf.cli.output import say_json
 from pytest_flyteperf.cli.parser import add_json, add_options, from_here
 from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments
@@ -100,6 +102,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Let pytest measure, and turn what came of it into documents and an exit code."""
+    if charts.are_meant(given.base, given.head):
+        return charts.run(given)
     sides = {"flyte": given.head, "config": given.head_config}
     asked = settings(given, **sides)
     check_comparison(asked)
