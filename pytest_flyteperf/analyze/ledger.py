@@ -16,11 +16,15 @@ the piece may belong to the container or to whoever owns it without the containe
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_flyteperf.analyze.pods import Instant
     from pytest_flyteperf.analyze.timeline import Timeline
 
@@ -94,24 +98,20 @@ class Share(msgspec.Struct, gc=False):
     high: int = 0
 
 
+_no_shares: Callable[[], defaultdict[tuple[str, str], Share]] = partial(defaultdict, Share)
+
+
 class Ledger(msgspec.Struct, gc=False):
     """Owned time by owner and detail, and what Propeller worked on."""
 
-    shares: dict[tuple[str, str], Share] = {}
+    shares: defaultdict[tuple[str, str], Share] = msgspec.field(default_factory=_no_shares)
     working: dict[str, int] = {}
     wall: int = 0
-
-    def _share(self, owner: str, detail: str) -> Share:
-        key = owner, detail
-        share = self.shares.get(key)
-        if share is None:
-            share = self.shares[key] = Share()
-        return share
 
     def only(self, owner: str, detail: str, spent: int) -> None:
         """Give time to the one owner that it can have."""
         if spent:
-            share = self._share(owner, detail)
+            share = self.shares[owner, detail]
             share.point += spent
             share.low += spent
             share.high += spent
@@ -119,14 +119,14 @@ class Ledger(msgspec.Struct, gc=False):
     def likely(self, owner: str, detail: str, spent: int) -> None:
         """Give time to its likelier owner."""
         if spent:
-            share = self._share(owner, detail)
+            share = self.shares[owner, detail]
             share.point += spent
             share.high += spent
 
     def possible(self, owner: str, detail: str, spent: int) -> None:
         """Note that another owner may have had this time."""
         if spent:
-            self._share(owner, detail).high += spent
+            self.shares[owner, detail].high += spent
 
     def work(self, kinds: dict[str, int]) -> None:
         """Note what working time was spent on."""
@@ -137,7 +137,7 @@ class Ledger(msgspec.Struct, gc=False):
         """Add another stretch's ledger to this one."""
         self.wall += other.wall
         for key, share in other.shares.items():
-            mine = self.shares.get(key) or self._share(*key)
+            mine = self.shares[key]
             mine.point += share.point
             mine.low += share.low
             mine.high += share.high

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_flyteperf.analyze.evidence import Watch
+    from pytest_flyteperf.analyze.ledger import Facts
     from pytest_flyteperf.analyze.nodes import Node, Run
     from pytest_flyteperf.analyze.timeline import Timeline
 
@@ -57,7 +58,7 @@ def attribute(
         timelines: when Propeller worked, by execution; an execution that is absent has no traces.
     """
     nodes: list[NodeTime] = []
-    owned: dict[Node, Ledger] = {}
+    ledgers = _Ledgers(runs, watch, timelines)
     path = walk(run, runs)
     on_path: dict[Node, int] = {}
     for stretch in path:
@@ -66,55 +67,54 @@ def attribute(
             on_path[stretch.node] = before + stretch.end - stretch.start
     for part in (run, *sorted(runs.values(), key=lambda other: other.name)):
         scheduling = scheduling_latencies(part)
-        timeline = timelines.get(part.name)
         for node in sorted(part.nodes.values(), key=by_time):
-            ledger = owned[node] = _own(node, part, runs, watch, timeline)
+            ledger = ledgers.of_node(node, part)
             nodes.append(NodeTime(node, ledger, scheduling.get(node.id), on_path.get(node, 0)))
     whole = Ledger()
     stretches: list[tuple[Stretch, Ledger]] = []
     for stretch in path:
-        ledger = _stretch(stretch, runs, watch, timelines, owned)
+        ledger = ledgers.of_stretch(stretch)
         whole.add(ledger)
         stretches.append((stretch, ledger))
     return Attribution(whole, tuple(stretches), tuple(nodes))
 
 
-def _stretch(
-    stretch: Stretch,
-    runs: dict[str, Run],
-    watch: Watch,
-    timelines: dict[str, Timeline],
-    owned: dict[Node, Ledger],
-) -> Ledger:
-    """The ledger of a stretch: the node's own, where it is all of the node's time."""
-    node = stretch.node
-    if (
-        node is not None
-        and stretch.part is Part.NODE
-        and node.kind is not Kind.ARRAY
-        and (node.created, node.ended) == (stretch.start, stretch.end)
-    ):
-        return owned[node]
-    timeline = timelines.get(stretch.run.name)
-    facts = evidence.of_stretch(stretch, watch, runs, timeline)
-    return settle(facts, stretch.start, stretch.end, timeline)
+class _Ledgers:
+    """Ledgers of nodes, and then of stretches of the path, which are often a node's own."""
 
+    def __init__(self, runs: dict[str, Run], watch: Watch, timelines: dict[str, Timeline]) -> None:
+        self._runs = runs
+        self._watch = watch
+        self._timelines = timelines
+        self._owned: dict[Node, Ledger] = {}
+        self._facts: dict[Node, Facts] = {}
+        """Of nodes beneath which something ran, without it."""
 
-def _own(
-    node: Node,
-    run: Run,
-    runs: dict[str, Run],
-    watch: Watch,
-    timeline: Timeline | None,
-) -> Ledger:
-    if node.created is None or node.ended is None:
-        return Ledger()
-    facts = evidence.of_node(node, watch, runs, timeline)
-    if node.children or node.child:
-        below = windows(node, runs, frozenset({run.name}))
-        beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
-        facts = replace(facts, layers=facts.layers + beneath)
-    return settle(facts, node.created, node.ended, timeline)
+    def of_node(self, node: Node, run: Run) -> Ledger:
+        """A node's own ledger, empty where it has not begun or not ended."""
+        if node.created is None or node.ended is None:
+            return Ledger()
+        timeline = self._timelines.get(run.name)
+        facts = evidence.of_node(node, self._watch, self._runs, timeline)
+        if node.children or node.child:
+            self._facts[node] = facts
+            below = windows(node, self._runs, frozenset({run.name}))
+            beneath = evidence.subnodes(node, ((low, high) for low, high, _ in below))
+            facts = replace(facts, layers=facts.layers + beneath)
+        ledger = self._owned[node] = settle(facts, node.created, node.ended, timeline)
+        return ledger
+
+    def of_stretch(self, stretch: Stretch) -> Ledger:
+        """The ledger of a stretch: the node's own, where it is all of the node's time."""
+        node, facts = stretch.node, None
+        if node is not None and stretch.part is Part.NODE and node.kind is not Kind.ARRAY:
+            if (node.created, node.ended) == (stretch.start, stretch.end):
+                return self._owned[node]
+            facts = self._facts.get(node)
+        timeline = self._timelines.get(stretch.run.name)
+        if facts is None:
+            facts = evidence.of_stretch(stretch, self._watch, self._runs, timeline)
+        return settle(facts, stretch.start, stretch.end, timeline)
 
 
 def scheduling_latencies(run: Run) -> dict[str, int]:

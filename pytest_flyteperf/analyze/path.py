@@ -16,7 +16,7 @@ import msgspec
 from pytest_flyteperf.analyze.nodes import COUNTED, FAILED, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pytest_flyteperf.analyze.nodes import Node, Run
 
@@ -54,81 +54,74 @@ def walk(run: Run, runs: dict[str, Run]) -> list[Stretch]:
     """
     if run.created is None or run.ended is None:
         return []
-    visited = frozenset({run.name})
-    return list(_run(run, run.created, run.ended, runs, visited))
+    found: list[Stretch] = []
+    _Walk(run, runs, frozenset({run.name}), found).graph(run.top, run.created, run.ended)
+    return found
 
 
-def _run(
-    run: Run,
-    start: int,
-    end: int,
-    runs: dict[str, Run],
-    visited: frozenset[str],
-) -> Iterator[Stretch]:
-    yield from _siblings(run, run.top, start, end, runs, visited)
+class _Walk:
+    """The walk through one execution; it goes on in executions that it launched."""
 
+    def __init__(
+        self,
+        run: Run,
+        runs: dict[str, Run],
+        visited: frozenset[str],
+        found: list[Stretch],
+    ) -> None:
+        self._run = run
+        self._runs = runs
+        self._visited = visited
+        self._found = found
 
-def _siblings(  # noqa: PLR0913, PLR0917 -- the walk's state
-    run: Run,
-    nodes: Sequence[Node],
-    start: int,
-    end: int,
-    runs: dict[str, Run],
-    visited: frozenset[str],
-) -> Iterator[Stretch]:
-    """The path through nodes of one graph, over [start, end)."""
-    if end <= start:
-        return
-    steps: list[tuple[int, int, Node, bool]] = []
-    order = _Order(nodes)
-    node = _last(nodes)
-    high = end
-    while node is not None and high > start:
-        before, held = order.before(node, run)
-        low = start if before is None else min(max(_ended(before, end), start), high)
-        steps.append((low, high, node, held))
-        node, high = before, low
-    if not steps:
-        yield Stretch(start, end, run, None, Part.TRANSITION)
-        return
-    if steps[-1][0] > start:
-        low, _, first, held = steps[-1]
-        steps[-1] = (start, steps[-1][1], first, held)
-    for low, high, node, held in reversed(steps):
-        yield from _node(run, node, low, high, held, runs, visited)
+    def graph(self, nodes: Sequence[Node], start: int, end: int) -> None:
+        """The path through nodes of one graph, over [start, end)."""
+        if end <= start:
+            return
+        steps: list[tuple[int, int, Node, bool]] = []
+        order = _Order(nodes)
+        node = _last(nodes)
+        high = end
+        while node is not None and high > start:
+            before, held = order.before(node, self._run)
+            low = start if before is None else min(max(_ended(before, end), start), high)
+            steps.append((low, high, node, held))
+            node, high = before, low
+        if not steps:
+            self._found.append(Stretch(start, end, self._run, None, Part.TRANSITION))
+            return
+        _, first_end, first, first_held = steps[-1]
+        steps[-1] = (start, first_end, first, first_held)
+        for low, high, node, held in reversed(steps):
+            self._node(node, low, high, held=held)
 
+    def _node(self, node: Node, start: int, end: int, *, held: bool) -> None:
+        """The path's step at one node, over [start, end)."""
+        created = end if node.created is None else min(max(node.created, start), end)
+        ended = min(max(_ended(node, end), created), end)
+        if created > start:
+            self._found.append(Stretch(start, created, self._run, node, Part.TRANSITION, held))
+        at = created
+        beneath = windows(node, self._runs, self._visited) if node.children or node.child else ()
+        for low, high, below in beneath:
+            low, high = min(max(low, at), ended), min(max(high, at), ended)  # noqa: PLW2901
+            if high <= low:
+                continue
+            if low > at:
+                self._found.append(Stretch(at, low, self._run, node, Part.NODE))
+            self._beneath(below, low, high)
+            at = high
+        if ended > at:
+            self._found.append(Stretch(at, ended, self._run, node, Part.NODE))
+        if end > ended:
+            self._found.append(Stretch(ended, end, self._run, node, Part.TEARDOWN))
 
-def _node(  # noqa: PLR0913, PLR0917 -- the walk's state
-    run: Run,
-    node: Node,
-    start: int,
-    end: int,
-    held: bool,  # noqa: FBT001 -- a fact of the step, not an option
-    runs: dict[str, Run],
-    visited: frozenset[str],
-) -> Iterator[Stretch]:
-    """The path's step at one node, over [start, end)."""
-    created = end if node.created is None else min(max(node.created, start), end)
-    ended = min(max(_ended(node, end), created), end)
-    if created > start:
-        yield Stretch(start, created, run, node, Part.TRANSITION, held)
-    at = created
-    beneath = windows(node, runs, visited) if node.children or node.child else ()
-    for low, high, below in beneath:
-        low, high = min(max(low, at), ended), min(max(high, at), ended)  # noqa: PLW2901
-        if high <= low:
-            continue
-        if low > at:
-            yield Stretch(at, low, run, node, Part.NODE)
+    def _beneath(self, below: list[Node] | Run, start: int, end: int) -> None:
         if isinstance(below, list):
-            yield from _siblings(run, below, low, high, runs, visited)
+            self.graph(below, start, end)
         else:
-            yield from _run(below, low, high, runs, visited | {below.name})
-        at = high
-    if ended > at:
-        yield Stretch(at, ended, run, node, Part.NODE)
-    if end > ended:
-        yield Stretch(ended, end, run, node, Part.TEARDOWN)
+            visited = self._visited | {below.name}
+            _Walk(below, self._runs, visited, self._found).graph(below.top, start, end)
 
 
 def windows(
