@@ -51,8 +51,7 @@ def test_each_chart_is_measured_on_a_cluster_of_its_own_and_nothing_is_judged(ra
         assert arguments[-2:] == ["-k", "chain"]
         assert not any(a.startswith("--flyteperf-base") for a in arguments)
     said = capsys.readouterr().out
-    assert "400 ms" in said
-    assert "900 ms" in said
+    assert "working +125 %" in said
 
 
 def test_a_run_that_fails_ends_it(ran):
