@@ -53,10 +53,17 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """Say what will be measured, where any is."""
+    """Say what will be measured, where any is.
+
+    Raises:
+        pytest.UsageError: what was given to measure on is wrong.
+    """
     if not any(run.is_benchmark(item) for item in items):
         return []
-    return list(fixtures.session(config).plan(items))
+    try:
+        return list(fixtures.session(config).plan(items))
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -101,3 +101,14 @@ def test_two_flytes_in_turns_refuse_workers_before_anything_starts(pytester, mon
     assert outcome.ret == pytest.ExitCode.TESTS_FAILED
     assert "two Flytes take turns on one cluster; leave -n out" in outcome.stdout.str()
     assert not (pytester.path / "state").exists()
+
+
+def test_a_file_that_is_no_deployment_is_a_usage_error_in_one_line(pytester):
+    """It is read once the tests are known, later than options are checked."""
+    pytester.makepyfile("def test_it(flyteperf): ...")
+    given = pytester.makefile(".json", given='{"metrics": 3}')
+    outcome = pytester.runpytest_subprocess(f"--flyteperf-deployment={given}")
+
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    outcome.stderr.fnmatch_lines(["ERROR: *given.json: is no deployment: *"])
+    outcome.stdout.no_fnmatch_line("*INTERNALERROR*")
