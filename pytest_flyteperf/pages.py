@@ -24,7 +24,6 @@ from pytest_flyteperf.result import (
     Measured,
     cases_in,
     failed,
-    is_valid,
     load,
     moved,
     settled,
@@ -159,7 +158,7 @@ def _shown(result: CaseResult) -> Measured | None:
     timed = [
         (ns, one)
         for one in result.repeats
-        if is_valid(one.measures)
+        if one.measures.valid
         and (one.units or 0) == largest
         and (ns := one.measures.metrics.get("duration_ns")) is not None
     ]

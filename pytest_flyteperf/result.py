@@ -16,7 +16,6 @@ from pytest_flyteperf.model import (
     Measures,
     Repeat,
     RunPlan,
-    Severity,
     Shape,
     Size,
     Subject,
@@ -34,11 +33,6 @@ class Measured(Frozen, frozen=True):
     """Which block of its side it belongs to, where two Flytes were measured in turns."""
     units: int | None = None
     """Size within a sweep; None outside one."""
-
-
-def is_valid(measures: Measures) -> bool:
-    """Whether no audit check has thrown the repeat out."""
-    return all(finding.severity is not Severity.INVALID for finding in measures.findings)
 
 
 class CaseResult(Frozen, frozen=True):
@@ -77,7 +71,7 @@ class CaseResult(Frozen, frozen=True):
         for one in self.repeats:
             sizes.setdefault(one.units or 0, []).append(one.measures)
         # Valid ones first: those that were replaced are left over.
-        columns = [sorted(found, key=lambda one: not is_valid(one)) for found in sizes.values()]
+        columns = [sorted(found, key=lambda one: not one.valid) for found in sizes.values()]
         sweeps = zip(*columns, strict=False)
         return tuple(per_thousand(tuple(zip(sizes, one, strict=True))) for one in sweeps)
 
@@ -87,13 +81,13 @@ class CaseResult(Frozen, frozen=True):
         return tuple(
             (one.units, one.measures)
             for one in self.repeats
-            if one.units is not None and is_valid(one.measures)
+            if one.units is not None and one.measures.valid
         )
 
     @property
     def valid(self) -> tuple[Measures, ...]:
         """Samples that no audit check has thrown out."""
-        return tuple(filter(is_valid, self.samples))
+        return tuple(one for one in self.samples if one.valid)
 
     def shape(self) -> Shape | None:
         """What the valid repeats consisted of, or invalid ones if all are; None before the first.
@@ -104,7 +98,7 @@ class CaseResult(Frozen, frozen=True):
             ExecutionError: two of them differ, so they did not measure the same.
         """
         alike = [one.measures for one in self.repeats if one.units == self.repeats[-1].units]
-        counted = [one for one in alike if is_valid(one)]
+        counted = [one for one in alike if one.valid]
         known = [one.shape for one in counted or alike[:1] if one.shape is not None]
         if not known:
             return None
@@ -124,7 +118,7 @@ class CaseResult(Frozen, frozen=True):
 
     def invalid_at(self, units: int | None) -> int:
         """How many repeats of one size an audit check has thrown out; None outside a sweep."""
-        return sum(one.units == units and not is_valid(one.measures) for one in self.repeats)
+        return sum(one.units == units and not one.measures.valid for one in self.repeats)
 
     @property
     def blocks(self) -> tuple[tuple[Measures, ...], ...]:

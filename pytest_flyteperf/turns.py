@@ -22,7 +22,7 @@ from pytest_flyteperf.execute import ABSENT, CaseRun, CaseSpec, run_case
 from pytest_flyteperf.execute.lifeline import Lifeline
 from pytest_flyteperf.model import Deployment, RunPlan
 from pytest_flyteperf.progress import Progress
-from pytest_flyteperf.result import CaseResult, Measured, is_valid
+from pytest_flyteperf.result import CaseResult, Measured
 
 LEAST_BLOCKS = 4
 """Of a side, before the first look: fewer decide nothing at the gate's rate of false alarms."""
@@ -181,6 +181,6 @@ class Turns:
                 repeat=repeat, measures=analyze_recording(repeat.recording), block=block.pair
             )
             yield Finished(block, measured, run.digest)
-            if spare and not repeat.warmup and not is_valid(measured.measures):
+            if spare and not repeat.warmup and not measured.measures.valid:
                 spare -= 1
                 run.more(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_flyteperf.analyze.audit import FLYTES_OWN
 from pytest_flyteperf.gate.baseline import MeanCost, mean_costs, mean_parts
 from pytest_flyteperf.gate.verdict import Kind, Verdict
-from pytest_flyteperf.model import Frozen, Severity
+from pytest_flyteperf.model import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def explain(verdict: CaseVerdict, baseline: Baseline | None, samples: Sequence[M
     """
     if baseline is None:
         return Cause()
-    valid = [m for m in samples if all(f.severity is not Severity.INVALID for f in m.findings)]
+    valid = [m for m in samples if m.valid]
     before = _joined([s.operations for s in baseline.sessions if s.operations])
     path = _joined_parts([s.parts for s in baseline.sessions if s.parts])
     return Cause(

@@ -13,7 +13,7 @@ import msgspec
 
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import atomic, strict_yaml
-from pytest_flyteperf.model import Frozen, Severity, Size
+from pytest_flyteperf.model import Frozen, Size
 from pytest_flyteperf.report import exact, gather, sizes, use
 from pytest_flyteperf.report.sections import (
     SCHEMA,
@@ -45,7 +45,7 @@ _Document = TypeVar("_Document", Results, Delta)
 
 def case(size: Size, measures: Sequence[Measures], verdict: CaseVerdict | None = None) -> Case:
     """Gather a case's section from the measures of its repeats, invalid ones included."""
-    valid = [m for m in measures if all(f.severity is not Severity.INVALID for f in m.findings)]
+    valid = [m for m in measures if m.valid]
     samples, estimates = gather.samples(valid), gather.estimates(valid)
     known = samples | estimates
     places = gather.places(valid)

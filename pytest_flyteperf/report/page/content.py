@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_flyteperf.analyze.lanes import Lanes
 from pytest_flyteperf.gate import Baseline, CaseVerdict
-from pytest_flyteperf.model import Environment, Frozen, Measures, Severity, Subject
+from pytest_flyteperf.model import Environment, Frozen, Measures, Subject
 
 
 class Links(Frozen, frozen=True):
@@ -29,7 +29,7 @@ class RepeatContent(Frozen, frozen=True):
     @property
     def valid(self) -> bool:
         """Whether no audit check has thrown it out."""
-        return all(f.severity is not Severity.INVALID for f in self.measures.findings)
+        return self.measures.valid
 
 
 class CaseContent(Frozen, frozen=True):
