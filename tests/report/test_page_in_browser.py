@@ -88,6 +88,28 @@ def test_ten_thousand_nodes_are_walked_by_keyboard(chromium, pages):
     assert painted(chromium) > 3
 
 
+def test_a_node_fills_the_timeline_when_it_is_entered(chromium, pages):
+    chromium.open(pages / "large.html", "#1-large")
+    user = (
+        "(() => { const c = document.querySelector('.view:not([hidden]) canvas');"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        " const hue = getComputedStyle(document.documentElement).getPropertyValue('--user').trim();"
+        " const [r, g, b] = [1, 3, 5].map(i => parseInt(hue.slice(i, i + 2), 16)); let n = 0;"
+        " for (let i = 0; i < d.length; i += 4)"
+        " n += d[i] === r && d[i + 1] === g && d[i + 2] === b; return n })()"
+    )
+    chromium.run("document.querySelector('.view:not([hidden]) .critical').click()")
+    chromium.run("document.querySelector('.view:not([hidden]) .lanes').focus()")
+    chromium.press("ArrowDown")
+    chromium.frame()
+    before = chromium.run(user)
+
+    chromium.press("Enter")
+    chromium.frame()
+
+    assert chromium.run(user) > 5 * before > 0
+
+
 def test_zoom_and_search_narrow_the_timeline(chromium, pages):
     chromium.open(pages / "large.html", "#1-large")
     chromium.run(
