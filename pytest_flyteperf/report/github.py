@@ -159,7 +159,7 @@ def _details(one: _Shown) -> str:
 
 def _evidence(metrics: Iterable[MetricVerdict]) -> str:
     rows: list[tuple[str, ...]] = [
-        ("metric", "baseline", "now", "change", "tolerance", "repeats"),
+        ("metric", "before", "now", "change", "tolerance", "repeats"),
         ("---", "--:", "--:", "---", "---", "---"),
     ]
     for metric in metrics:
