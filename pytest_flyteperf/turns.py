@@ -154,7 +154,7 @@ class Turns:
 
     def _block(self, block: Block) -> Iterator[Finished]:
         plan = msgspec.structs.replace(self._plan, seed=self._plan.seed + block.pair)
-        label = f"block {block.number + 1} of at most {2 * self._blocks}, {block.side}"
+        label = f"block {block.number + 1}/{2 * self._blocks}, {block.side}"
 
         def progress(message: str, /) -> None:
             self._stage.progress(f"{label}: {message}")

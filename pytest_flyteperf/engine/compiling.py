@@ -49,7 +49,8 @@ def compile_all(go: Go, recipes: Sequence[Recipe], progress: Progress) -> None:
     names = ", ".join(name for recipe in recipes for name in recipe.programs)
     stop = threading.Event()
     meters = [Meter(stop) for _ in recipes]
-    beat = Beat(progress, f"engine: building {names}")
+    progress(f"engine: building {names}")
+    beat = Beat(progress, "engine: building")
     with ThreadPoolExecutor(len(recipes)) as threads:
         try:
             left = {
@@ -111,7 +112,7 @@ def told(meters: Sequence[Meter], age_s: float) -> str:
         most = f" of at most {sum(known):,}" if len(known) == len(meters) else ""
         parts.append(f"{compiled:,}{most} packages compiled")
         if most and compiled > TELLING * sum(known):
-            parts.append(left(age_s * (sum(known) / compiled - 1), at_most=True))
+            parts.insert(0, left(age_s * (sum(known) / compiled - 1), at_most=True))
     parts += [f"last {meter.last}" for meter in meters if meter.last][-1:]
     return ", ".join(parts)
 

@@ -160,7 +160,8 @@ class CaseRun:
         if self._plan.random_phase and not warmup:
             offset_ns = phase_offset_ns(self._plan.seed, self._spec.name, index)
             phase_wait_ns = wait_for_phase(offset_ns)
-        beat = Beat(self._progress, f"{self._spec.name}: {label}: {name}")
+        self._progress(f"{self._spec.name}: {label}: {name}")
+        beat = Beat(self._progress, f"{self._spec.name}: {label}")
         self._journal.started(name)
         try:
             submitted_ns = time.time_ns()

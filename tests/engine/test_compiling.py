@@ -33,7 +33,7 @@ def meter(*lines, most=None, then=()):
         ),
         (
             [meter(most=20, then=["a", "b"]), meter(most=10, then=["c", "d"])],
-            "4 of at most 30 packages compiled, at most 11 min left, last d",
+            "at most 11 min left, 4 of at most 30 packages compiled, last d",
         ),
     ],
     ids=["at first", "while both fetch", "while one fetches", "while both compile", "later"],
