@@ -117,9 +117,20 @@ def sample_of(  # noqa: PLR0913 (what is compared, from where it comes)
         asked=asked,
         asked_by=source,
         sessions=sessions_now,
-        turns=by_turn(now, turns) if turns else (),
+        turns=_beside_known(metric.name, sessions, by_turn(now, turns)) if turns else (),
         pace=beside if _everywhere(sessions, metric.name) else None,
         elasticity=_elasticity(sessions, metric.name),
+    )
+
+
+def _beside_known(
+    metric: str, sessions: Sequence[Session], blocks: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], ...]:
+    """Blocks of now whose neighbour in the baseline knows the metric."""
+    return tuple(
+        block
+        for session, block in zip(sessions, blocks, strict=True)
+        if known_values([session], metric)
     )
 
 

@@ -174,3 +174,15 @@ def test_what_seems_to_have_shrunk_is_measured_on():
     assert working.tolerance_from == "asked"
     assert working.ratio < 0.95
     assert unsettled(shrunk)
+
+
+def test_a_block_of_the_base_that_lacks_a_metric_leaves_its_neighbour_out_of_that_one():
+    before, head = blocks(1), blocks(2)
+    before[2] = repeats(node_events=[18] * 8)
+    head[2] = repeats(handle_ns=[9000 * MS] * 8, node_events=[18] * 8)
+
+    verdict = judge_blocks(base(before), head)
+
+    (working,) = [m for m in verdict.metrics if m.metric == "handle_ns"]
+    assert working.verdict is Verdict.PASS
+    assert 0.95 < working.ratio < 1.05
