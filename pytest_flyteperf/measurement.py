@@ -86,8 +86,7 @@ class Measurement:
             control=self._site.stack.control,
         )
         self._site.forecast.begin(result.case, plan.warmups + plan.repeats)
-        self.result = result
-        case_result.save(result)
+        self._keep(result)
         baseline = baseline_of(result, self._site.store)
         if baseline is not None and self._site.settings.baseline:
             check_policy(result.policy, baseline)
@@ -97,7 +96,8 @@ class Measurement:
         try:
             for repeat in run:
                 digest = case_result.joined(smaller, run.digest)
-                result = self.result = result.having(_measured(repeat, call.units), digest=digest)
+                result = result.having(_measured(repeat, call.units), digest=digest)
+                self._keep(result)
                 self._site.forecast.finished(result.case)
                 result.shape()
                 more = 0
@@ -111,7 +111,6 @@ class Measurement:
                 self._site.forecast.more(result.case, more)
         finally:
             self._site.screen.clear()
-            case_result.save(result)
         return Finished(run.outputs, run.error, result.shape())
 
     def _in_turns(self, call: Call, base: Stack) -> Finished:
@@ -140,13 +139,19 @@ class Measurement:
             for finished in turns:
                 self._site.forecast.finished(empty.case)
                 sides.add(finished)
-                self.result = sides.result
+                if sides.result is not None:
+                    self._keep(sides.result)
         finally:
             self._site.screen.clear()
             if sides.result is not None:
-                case_result.save(sides.result)
+                self._keep(sides.result)
         shape = None if sides.result is None else sides.result.shape()
         return Finished(turns.outputs, turns.error, shape)
+
+    def _keep(self, result: CaseResult) -> None:
+        """Remember what is measured, also on disk: nothing of it is lost, however the run ends."""
+        self.result = result
+        case_result.save(result)
 
     def _renew(self, stack: Stack) -> Deployment:
         cluster, control = self._deployment.cluster, self._site.stack.control

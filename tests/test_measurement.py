@@ -132,3 +132,17 @@ def test_repeats_of_a_sweep_add_up_size_by_size(measured):
         one(CALL._replace(units=units))
 
     assert [m.units for m in kept(one).repeats] == [2] * 3 + [4] * 3
+
+
+def test_each_repeat_is_on_disk_before_the_next_begins(measured, tmp_path):
+    there = []
+
+    class Watched(Run):
+        def __iter__(self):
+            for repeat in super().__iter__():
+                there.append(len(result.load(tmp_path / "run" / "chain" / "case.json").repeats))
+                yield repeat
+
+    measured([7] * 9, repeats="3", run=Watched)(CALL)
+
+    assert there == [0, 1, 2]
