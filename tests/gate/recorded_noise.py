@@ -85,7 +85,10 @@ class Noise(msgspec.Struct, frozen=True):
 
 
 def distil(folders):
-    """Read run folders: `case.json` and, for canaries, each repeat's `recording.json`."""
+    """Read run folders: `case.json` and, for canaries, each repeat's `recording.json`.
+
+    Other cases than those of the portfolio below are left out, so that its ordinary runs serve too.
+    """
     first = None
     sessions = []
     for folder in sorted(map(Path, folders)):
@@ -93,7 +96,8 @@ def distil(folders):
         for path in sorted(folder.glob("*/case.json")):
             result = json.loads(path.read_text(encoding="utf-8"))
             first = first or result
-            cases[result["case"]] = _case(path.parent, result)
+            if result["case"] in PORTFOLIO:
+                cases[result["case"]] = _case(path.parent, result)
         sessions.append(SessionNoise(id=folder.name, cases=cases))
     machine = first["environment"]["machine"]
     return Noise(
