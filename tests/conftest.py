@@ -1,6 +1,7 @@
 """What the tests, and all that they start, put into the temporary folder ends with the tests."""
 
 import os
+import signal
 import tempfile
 
 from hypothesis import HealthCheck, settings
@@ -21,3 +22,5 @@ def pytest_configure(config):
     # Folders of tests stay where pytest keeps those of the last runs.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", system)
     os.environ["TMPDIR"] = tempfile.tempdir = own.name
+    # A shell that starts them in the background has them ignore Ctrl-C, and all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
