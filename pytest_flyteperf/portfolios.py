@@ -6,6 +6,7 @@ a package whose folder holds the `test_*.py` of the cases, with what they import
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,6 +57,8 @@ def _located(entry: EntryPoint) -> Path:
     where = f"portfolio {entry.name} of {_owner(entry)}: {entry.value}"
     try:
         spec = find_spec(entry.value)
+        if spec is not None:
+            import_module(entry.value)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BrokenPortfolioError(f"{where} does not import: {reason}") from error

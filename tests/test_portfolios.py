@@ -46,6 +46,11 @@ def test_a_package_brings_a_portfolio_along(installed, tmp_path):
     ("value", "files", "said"),
     [
         ("shop.perf", {"shop/__init__.py": "1/0"}, "does not import: division by zero"),
+        (
+            "shop.perf",
+            {"shop/__init__.py": "", "shop/perf/__init__.py": "import nowhere"},
+            "does not import: No module named 'nowhere'",
+        ),
         ("gone.perf", {}, "does not import: No module named 'gone'"),
         ("shop", {"shop.py": ""}, "is no package"),
     ],
