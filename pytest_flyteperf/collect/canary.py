@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +20,8 @@ CPU_ROUNDS: Final = 240
 CPU_PIECES: Final = 3
 API_WRITES: Final = 11
 """Odd numbers, so that one of them is the median."""
+SAME_NS: Final = 2_000_000_000
+"""Within this time what sang after one repeat tells the pace before the next, too."""
 NAME: Final = "flyteperf-canary"
 _DOCUMENT: Final = json.dumps(
     {f"node-{i}": {"phase": i, "message": "canary " * 8, "kids": [i, -i]} for i in range(150)}
@@ -42,6 +45,30 @@ def sing(api: KubeApi, namespace: str) -> Canaries:
     """
     pieces = [_cpu_ns() for _ in range(CPU_PIECES)]
     return Canaries(cpu_ns=_middle(pieces), api_write_ns=_api_write_ns(api, namespace))
+
+
+class Between:
+    """Canaries around repeats: between two that follow each other they sing once, for both."""
+
+    def __init__(self, api: KubeApi, namespace: str, monotonic_ns: Callable[[], int]) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._monotonic_ns = monotonic_ns
+        self._last: tuple[int, Canaries] | None = None
+
+    def before(self) -> Canaries:
+        """The pace before a repeat: what was sung after the last, if that was just now."""
+        if self._last is not None:
+            sung_ns, canaries = self._last
+            if self._monotonic_ns() - sung_ns <= SAME_NS:
+                return canaries
+        return sing(self._api, self._namespace)
+
+    def after(self) -> Canaries:
+        """The pace after a repeat."""
+        canaries = sing(self._api, self._namespace)
+        self._last = self._monotonic_ns(), canaries
+        return canaries
 
 
 def _middle(odd: list[int]) -> int:

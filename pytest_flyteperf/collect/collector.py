@@ -129,6 +129,7 @@ class Collector:
             self._api = stack.enter_context(
                 KubeApi.from_kubeconfig(self._deployment.cluster.kubeconfig)
             )
+            self._canaries = canary.Between(self._api, namespace, self._monotonic_ns)
             self._traces = traces.source(self._deployment, self._api)
             self.admin = stack.enter_context(Admin(self._deployment))
             self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
@@ -169,7 +170,7 @@ class Collector:
         system come to rest.
         """
         pages = self._scraper.read()
-        canaries = canary.sing(self._api, self._deployment.namespace)
+        canaries = self._canaries.before()
         neighbours = self._neighbours(())
         pods, workflows = self._pods.position, self._workflows.position
         self._pods.drop(pods)
@@ -246,7 +247,7 @@ class Collector:
             neighbours_before=mark.neighbours,
             neighbours_after=self._neighbours(ended.names),
             canaries_before=mark.canaries,
-            canaries_after=canary.sing(self._api, self._deployment.namespace),
+            canaries_after=self._canaries.after(),
         )
         with RecordingFolder(folder) as out:
             out.harvest(harvest)

@@ -37,6 +37,22 @@ def test_a_canary_writes_its_own_object_and_makes_it_once():
     assert min(first.cpu_ns, second.cpu_ns, first.api_write_ns, second.api_write_ns) > 0
 
 
+def test_between_two_repeats_they_sing_once():
+    now = [0]
+    api = Api(present=True)
+    canaries = canary.Between(api, "n", lambda: now[0])
+
+    first = canaries.before()
+    after = canaries.after()
+    now[0] += canary.SAME_NS
+    assert canaries.before() is after
+    assert first is not after
+    assert api.calls.count("PATCH") == 2 * canary.API_WRITES
+
+    now[0] += 1
+    assert canaries.before() is not after
+
+
 def test_where_writing_is_not_allowed_the_figure_is_unknown():
     for method in ("GET", "POST", "PATCH"):
         assert canary.sing(Api(present=method == "PATCH", refuse=method), "n").api_write_ns is None
