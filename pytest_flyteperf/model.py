@@ -466,7 +466,8 @@ class StateMeasures(Frozen, frozen=True):
     """Bytes of the status of a dynamic node's child: the median over the largest revision; None
     without dynamic nodes in it."""
     node_growth_bytes: int | None = None
-    """What a node adds: bytes of specification for each node specified, and `node_bytes`."""
+    """What a node adds: bytes of specification for each node that is specified or has a status,
+    whichever are more, and `node_bytes`."""
     write_amplification: float | None = None
     """`written_bytes` for each byte of the largest revision."""
     limits: tuple[LimitUse, ...] = ()

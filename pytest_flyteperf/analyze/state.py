@@ -123,7 +123,7 @@ def _measures(  # noqa: PLR0913, PLR0917 -- what one pass over the revisions gav
     document = msgspec.json.decode(peak.compact)
     spec = size - status - len(peak.metadata)
     node = nearest_rank(nodes, 50) if nodes else None
-    growth = _growth(document, spec, node)
+    growth = _growth(spec, max(_specified(document), len(nodes)), node)
     closure = len(binary.encode({key: document.get(key) for key in _CLOSURE}))
     since = min(revision.received_ns for revision in revisions)
     return StateMeasures(
@@ -172,9 +172,12 @@ def _per_node(document: dict[str, Any], used: int) -> tuple[int, int | None]:
     return count, used // count if count else None
 
 
-def _growth(document: dict[str, Any], spec: int, node: int | None) -> int | None:
-    _, specified = _per_node(document, spec)
-    return None if specified is None or node is None else specified + node
+def _growth(spec: int, count: int, node: int | None) -> int | None:
+    """What a further node adds: its share of the specification, and its status.
+
+    Of a dynamic node's children the specification says nothing, but they are nodes all the same.
+    """
+    return None if node is None or not count else spec // count + node
 
 
 def _limit(limit: str, most: int, used: int, nodes: int, each: int | None) -> LimitUse:

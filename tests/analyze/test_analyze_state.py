@@ -89,6 +89,14 @@ def test_limits_and_the_node_count_that_reaches_them(recordings):
     assert state.write_amplification == state.written_bytes / state.peak_bytes
 
 
+def test_a_dynamics_children_are_nodes_that_no_specification_has(recordings):
+    """Three nodes are specified and seven have a status: a further one is as the seven are."""
+    state = analyze_recording(recordings / "dynamic3/0").state
+
+    assert state.peak_nodes == 7
+    assert state.node_growth_bytes == state.peak_spec_bytes // 7 + state.node_bytes
+
+
 def test_time_of_rounds_by_bytes_needs_traces_and_objects_that_grow(recordings):
     """Made-up rounds that take 1 ms and 7 ns for each byte of the object that they began with."""
     recording = Recording(recordings / "chain/0")
