@@ -26,6 +26,9 @@ from pytest_flyteperf.execute.registration import register
 from pytest_flyteperf.model import Deployment, Repeat, RunPlan
 from pytest_flyteperf.progress import Beat, Progress
 
+SHARED = frozenset({"existing", "provisioned"})
+"""Kinds of cluster that others may use."""
+LABELS = {"app.kubernetes.io/managed-by": "pytest-flyteperf"}
 ABORT_S = 30.0
 """How long an aborted execution may take to end."""
 
@@ -214,6 +217,17 @@ class CaseRun:
             problem=came.problem,
         )
 
+    def _labels(self) -> Any:
+        """Labels of what runs on a cluster that others use too; elsewhere none, as flytekit does.
+
+        FlytePropeller hands them on to pods: whoever finds one there sees whose it is.
+        """
+        from flyteidl.admin import common_pb2
+
+        if self._deployment.cluster.kind not in SHARED:
+            return None
+        return common_pb2.Labels(values=LABELS)
+
     def _submit(self, prepared: Prepared, name: str) -> None:
         from flyteidl.admin import execution_pb2
 
@@ -228,6 +242,7 @@ class CaseRun:
                     mode=execution_pb2.ExecutionMetadata.MANUAL, principal="placeholder"
                 ),
                 notifications=execution_pb2.NotificationList(),
+                labels=self._labels(),
             ),
             inputs=prepared.inputs,
         )

@@ -1,5 +1,6 @@
 """A cluster and a Flyte that are there already: the local engine's, declared as somebody's."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -70,13 +71,15 @@ def holders(flyte):
 def test_it_is_measured_and_gated(shared_project, existing, holders):
     code, output = shared_project.run(*SHORT, *existing, "--flyteperf-update=new")
     assert ran(code, output), output
-    if code:
-        pytest.skip("the machine is too busy to measure")
-    assert "baselines: 2 written to baselines/existing-stand-in-" in output
     assert holders() == []
     for recording in shared_project.recordings():
         about = json.loads((recording / "recording.json").read_text())
         assert about["neighbours_before"] == {"workflows": 0, "pressed": []}
+        created = gzip.decompress((recording / "flyteworkflows.jsonl.gz").read_bytes())
+        assert b'"app.kubernetes.io/managed-by":"pytest-flyteperf"' in created
+    if code:
+        pytest.skip("the machine is too busy to measure")
+    assert "baselines: 2 written to baselines/existing-stand-in-" in output
 
     code, output = shared_project.run(*SHORT, *existing, "--flyteperf-baseline")
     assert ran(code, output), output
