@@ -214,6 +214,13 @@ class Finding(Frozen, frozen=True):
     evidence: str
 
 
+THROTTLING = "throttling"
+REFUSED_EVENTS = "refused events"
+CRD_WRITE_FAILED = "CRD write failed"
+FLYTES_OWN = frozenset({THROTTLING, REFUSED_EVENTS, CRD_WRITE_FAILED})
+"""Checks whose notes are Flyte's doing, and so evidence of a cause."""
+
+
 class Cost(Frozen, frozen=True):
     """What one kind of operation cost within a repeat."""
 

@@ -12,7 +12,13 @@ from pytest_flyteperf.analyze import spans
 from pytest_flyteperf.analyze.nodes import Kind
 from pytest_flyteperf.analyze.resources import machine_ticks, other_ticks
 from pytest_flyteperf.analyze.signals import CHECKED
-from pytest_flyteperf.model import Finding, Severity
+from pytest_flyteperf.model import (
+    CRD_WRITE_FAILED,
+    REFUSED_EVENTS,
+    THROTTLING,
+    Finding,
+    Severity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,11 +38,6 @@ SPAN_SLACK_NS = 1_000_000
 microseconds apart."""
 CLOCK_STEP_NS = 50_000_000
 """How far the wall clock may move against the monotonic one: NTP slews at most 30 ms a minute."""
-THROTTLING = "throttling"
-REFUSED_EVENTS = "refused events"
-CRD_WRITE_FAILED = "CRD write failed"
-FLYTES_OWN = frozenset({THROTTLING, REFUSED_EVENTS, CRD_WRITE_FAILED})
-"""Checks whose notes are Flyte's doing, and so evidence of a cause."""
 STEAL_SHARE = 1
 """Percent of CPU time that a hypervisor may take."""
 OTHER_SHARE = 50

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_flyteperf.analyze.audit import FLYTES_OWN
 from pytest_flyteperf.gate.baseline import MeanCost, mean_costs, mean_parts
 from pytest_flyteperf.gate.verdict import Kind, Verdict
-from pytest_flyteperf.model import Frozen
+from pytest_flyteperf.model import FLYTES_OWN, Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
