@@ -49,7 +49,7 @@ def test_each_command_says_what_it_does(command, capsys):
 
 
 def test_each_module_of_the_room_is_a_command_or_serves_them():
-    serving = {"__main__", "commands", "live", "output", "parser", "portfolio", "project"}
+    serving = {"__main__", "charts", "commands", "live", "output", "parser", "portfolio", "project"}
     modules = {module.name for module in pkgutil.iter_modules(cli.__path__)}
 
     assert modules - serving == {name.replace("-", "_") for name in COMMANDS}
