@@ -11,12 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from pytest_flyteperf.cli.output import columns, say, say_json
+from pytest_flyteperf.cli.output import columns, say, say_json, style
 from pytest_flyteperf.cli.portfolio import pytest_arguments
 from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import DeploymentError, UsageError
 from pytest_flyteperf.report import differences, sides
-from pytest_flyteperf.report.text import Style
 
 PREFIX = "chart:"
 _NOT_SHARED = ("base", "base-config", "blocks", "strict")
@@ -66,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         say_json(told)
     else:
-        say(differences.lines(told, columns=columns(), style=Style(colour=sys.stdout.isatty())))
+        say(differences.lines(told, columns=columns(), style=style()))
     return 0
 
 

@@ -12,16 +12,14 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from pytest_flyteperf.cli.output import columns, say, say_json
+from pytest_flyteperf.cli.output import columns, say, say_json, style
 from pytest_flyteperf.cli.parser import add_json
 from pytest_flyteperf.errors import RecordingError, UsageError
 from pytest_flyteperf.gate import UNDECIDED, Verdict
 from pytest_flyteperf.report import differences, results, sides
 from pytest_flyteperf.report.delta import delta
-from pytest_flyteperf.report.text import Style
 
 FORMATS = ("table", "json", "yaml", "markdown")
 
@@ -51,7 +49,7 @@ def run(given: argparse.Namespace) -> int:
             raise UsageError("--format yaml subtracts results; baselines hold samples alone")
         print(results.to_yaml(delta(before.results, now.results)), end="")
     else:
-        say(differences.lines(found, columns=columns(), style=Style(colour=sys.stdout.isatty())))
+        say(differences.lines(found, columns=columns(), style=style()))
     return exit_code({verdict.verdict for verdict in found.verdicts}, strict=given.strict)
 
 

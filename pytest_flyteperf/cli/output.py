@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_flyteperf.progress import Progress
+    from pytest_flyteperf.report.text import Style
 
 
 def say(lines: Iterable[str]) -> None:
@@ -27,6 +29,14 @@ def say_json(value: object) -> None:
 def columns() -> int:
     """How wide the terminal is."""
     return shutil.get_terminal_size().columns
+
+
+def style() -> Style:
+    """Paints where a terminal shows it and nobody said NO_COLOR (https://no-color.org)."""
+    from pytest_flyteperf.report.text import Style  # only for those that paint
+
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Style(colour=sys.stdout.isatty() and not plain)
 
 
 class ProgressLine:

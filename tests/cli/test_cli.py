@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pytest_flyteperf import cli
-from pytest_flyteperf.cli import main
+from pytest_flyteperf.cli import main, output
 from pytest_flyteperf.cli.commands import COMMANDS
 
 
@@ -112,6 +112,25 @@ def test_a_file_that_cannot_be_written_is_one_line_and_exit_4(monkeypatch, capsy
 
     assert main(["status"]) == 4
     assert capsys.readouterr().err == "flyteperf: /mnt/report.html: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "painted"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(terminal, environment, painted, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+
+    assert output.style().colour is painted
 
 
 def test_an_unknown_portfolio_is_one_line_and_exit_2(capsys):
