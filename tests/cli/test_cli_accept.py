@@ -199,3 +199,17 @@ def test_history_of_another_size_names_those_there_are(project, capsys):
 def test_history_without_a_run_says_what_makes_one(capsys):
     assert main(["history", "chain"]) == 2
     assert "no run of 'chain'; `flyteperf run` measures cases" in capsys.readouterr().err
+
+
+def test_history_says_what_of_its_file_is_damaged(project, capsys):
+    folder = project / ".flyteperf"
+    folder.mkdir(exist_ok=True)
+    (folder / "history.jsonl").write_text("garbage\n[]\n")
+
+    assert main(["history"]) == 0
+
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "no run is stored",
+        f"2 damaged lines of {folder / 'history.jsonl'} are left out",
+    ]

@@ -142,7 +142,11 @@ def _shown_links(content: CaseContent) -> tuple[tuple[str, str], ...]:
     if content.shown is None:
         return ()
     links = content.repeats[content.shown].links
-    named = {"Perfetto": links.trace, "the console": links.console, "Jaeger": links.jaeger}
+    named = {
+        "Perfetto (a file for ui.perfetto.dev)": links.trace,
+        "the console": links.console,
+        "Jaeger": links.jaeger,
+    }
     return tuple((title, url) for title, url in named.items() if url is not None)
 
 
