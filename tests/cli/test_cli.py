@@ -1,5 +1,6 @@
 import json
 import pkgutil
+import signal
 import subprocess
 import sys
 
@@ -53,6 +54,15 @@ def test_each_module_of_the_room_is_a_command_or_serves_them():
     modules = {module.name for module in pkgutil.iter_modules(cli.__path__)}
 
     assert modules - serving == {name.replace("-", "_") for name in COMMANDS}
+
+
+@pytest.mark.usefixtures("capsys")
+def test_the_callers_handler_of_sigterm_stays():
+    before = signal.getsignal(signal.SIGTERM)
+    main([])
+
+    assert before is not cli._interrupt
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_misspelt_command_is_one_line_and_exit_2(capsys):

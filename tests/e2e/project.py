@@ -189,7 +189,7 @@ def measured(project, *arguments, tries=3):
     return pytest.skip(f"too busy to measure on: {tries} runs of invalid repeats")
 
 
-def until(what, *, seconds=180.0, every=0.05):
+def until(what, *, seconds=400.0, every=0.05):
     """Wait until `what` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
