@@ -22,6 +22,9 @@ from pytest_flyteperf.cli.project import read_results, settings
 from pytest_flyteperf.report import traces
 from pytest_flyteperf.result import latest_run
 
+SETTINGS = ("console", "jaeger", "baseline-dir")
+"""Those that a page is made with; `--traces` is no setting here."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
@@ -32,13 +35,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--traces", action="store_true", help="write the repeats for Perfetto and OTLP tools too"
     )
-    add_options(parser, ("console", "jaeger", "baseline-dir"))
+    add_options(parser, SETTINGS)
     add_json(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """Write them and say where they are."""
-    asked = settings(given)
+    asked = settings(argparse.Namespace(**{name: vars(given)[name] for name in SETTINGS}))
     folder = given.run or latest_run(asked.out)
     results = pages.read_run(folder)
     page = Path(given.to) if given.to else folder / pages.NAME
@@ -50,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
                 written += traces.write(Path(one.repeat.recording) for one in result.repeats)
         progress("report")
         document = read_results(folder) if (folder / "results.json").is_file() else None
-        recorded = "" if document is None else document.recorded
+        recorded = "" if document is None else _minute(document.recorded)
         pages.write(results, asked, page, recorded=recorded, document=document)
     if given.json:
         say_json({"report": str(page), "traces": [str(path) for path in written]})
@@ -59,3 +62,8 @@ def run(given: argparse.Namespace) -> int:
         say((f"traces: {len(written)} files beside the recordings",))
     say((f"report: {page}",))
     return 0
+
+
+def _minute(stamp: str) -> str:
+    """`2026-11-22T18:40:00Z` as people read it."""
+    return f"{stamp[:10]} {stamp[11:16]} UTC"

@@ -103,7 +103,17 @@ def test_a_run_is_measured_again_as_it_was_typed(run):
 
     assert main(["report"]) == 0
 
-    assert "<code>pytest --as-it-was</code>" in (run / "report.html").read_text()
+    text = (run / "report.html").read_text()
+    assert "<code>pytest --as-it-was</code>" in text
+    assert "2026-11-22 08:00 UTC" in text
+
+
+@pytest.mark.parametrize("flags", [[], ["--traces"], ["--console", "http://flyte"]])
+def test_what_the_page_is_made_with_measures_nothing(run, flags):
+    assert main(["report", *flags]) == 0
+
+    text = (run / "report.html").read_text()
+    assert "<code>pytest &#34;test_chain.py::test_chain&#34; --flyteperf-baseline</code>" in text
 
 
 def test_a_comparison_calls_its_sides_base_and_head(run):
