@@ -25,8 +25,9 @@ def await_definition(cluster: Cluster, beat: Beat) -> None:
         DeploymentError: it does not.
     """
     path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
+    deadline = time.monotonic() + READY_S
     with KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
-        while beat.age_s < READY_S:
+        while time.monotonic() < deadline:
             try:
                 status = api.request("GET", path).get("status", {})
             except KubeError as error:
