@@ -2,69 +2,156 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+from pytest_flyteperf.engine.reap import supervisor_pid
+
+REPOSITORY = Path(__file__).parents[2]
+FLYTEPERF = (sys.executable, "-m", "pytest_flyteperf.cli")
 
 
 class Project:
     """Runs pytest and the command line as a user does."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder = folder
+        self.environment = environment | {"FLYTEPERF_STATE": str(folder / "state")}
 
-    def pytest(self, *arguments, timeout=600):
-        command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
-        return self._run(command, timeout)
+    def pytest(self, *arguments):
+        return self._run(_pytest(*arguments))
 
-    def flyteperf(self, *arguments, timeout=600):
-        return self._run((sys.executable, "-m", "pytest_flyteperf.cli", *arguments), timeout)
+    def measured(self, *arguments, tries=3):
+        """What a run says that did all its work, on a machine that may be busy for a while."""
+        for _ in range(tries):
+            done = self.pytest(*arguments)
+            if done.returncode == 0:
+                return done.stdout
+        if "measurement invalid" in done.stdout:
+            pytest.skip(f"too busy to measure on: {tries} runs of invalid repeats")
+        raise AssertionError(done.stdout)
 
-    def pytest_until(self, said, *arguments):
-        """Start pytest and return once it says something; its output goes on being read."""
+    def flyteperf(self, *arguments):
+        return self._run((*FLYTEPERF, *arguments))
+
+    def deployed(self):
+        """What `flyteperf deploy` says of the Flyte that is up."""
+        (cluster,) = self._clusters()
+        return json.loads((cluster / "deployment.json").read_text())
+
+    def repeat(self, case):
+        """Recording of the first repeat of a case in the latest run that has it."""
+        return max((self.folder / ".flyteperf/runs").glob(f"*/{case}/0"))
+
+    def measures(self, repeat):
+        return json.loads(self._told(*FLYTEPERF, "explain", "--json", str(repeat)))["metrics"]
+
+    @contextmanager
+    def until(self, said, command):
+        """A command in a session of its own, once it has said something; killed in the end."""
         process = subprocess.Popen(
-            (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments),
+            command,
             cwd=self.folder,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | self.environment | {"PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             text=True,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if said in line:
-                return process
-        raise AssertionError(f"ended without {said!r}: {''.join(lines)}")
+        with process:
+            try:
+                lines = []
+                for line in process.stdout:
+                    lines.append(line)
+                    if said in line:
+                        break
+                else:
+                    raise AssertionError(f"ended without {said!r}: {''.join(lines)}")
+                yield process
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def pytest_until(self, said, *arguments):
+        return self.until(said, _pytest(*arguments))
+
+    def flyteperf_until(self, said, *arguments):
+        return self.until(said, (*FLYTEPERF, *arguments))
+
+    def kill_supervisor(self):
+        """Kill who would end the cluster in order."""
+        (cluster,) = self._clusters()
+        pid = supervisor_pid(cluster)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def reap(self):
+        """What `flyteperf reap` says; a cluster that still ends by itself is waited for."""
+        said = []
+        deadline = time.monotonic() + 120
+        while self.left() and time.monotonic() < deadline:
+            reaped = self.flyteperf("reap")
+            assert reaped.returncode == 0, reaped.stdout
+            said.append(reaped.stdout)
+        return "".join(said)
+
+    def await_node(self):
+        """Wait until a node's container is there."""
+        deadline = time.monotonic() + 120
+        while not self.nodes():
+            assert time.monotonic() < deadline, "no node"
+            time.sleep(0.1)
 
     def left(self):
         """Folders of clusters that still hold more than logs."""
-        folders = (self.folder / "state/clusters").glob("kind-*/")
-        return [f.name for f in folders if {p.name for p in f.iterdir()} - {"logs"}]
+        return [f.name for f in self._clusters() if {p.name for p in f.iterdir()} - {"logs"}]
 
-    def _run(self, command, timeout):
+    def nodes(self):
+        """Names of the kind nodes that exist, of whatever cluster."""
+        return self.docker(
+            *("ps", "--all", "--filter", "label=io.x-k8s.kind.cluster"),
+            *("--format", "{{.Names}}"),
+        ).split()
+
+    def docker(self, *arguments):
+        return self._told("docker", *arguments)
+
+    def pods(self, namespace, selector):
+        """Pods of the cluster that is up, as Kubernetes tells of them."""
+        where = ("--kubeconfig", self.deployed()["cluster"]["kubeconfig"], "-n", namespace)
+        return json.loads(
+            self._told("kubectl", *where, "get", "pods", "-l", selector, "-o", "json")
+        )["items"]
+
+    def _told(self, *command):
+        done = self._run(command)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def _clusters(self):
+        return list((self.folder / "state/clusters").glob("kind-*/"))
+
+    def _run(self, command):
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=os.environ,
-            timeout=timeout,
+            env=os.environ | self.environment,
+            timeout=600,
             check=False,
             text=True,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
 
 
-def containers(environment):
-    """Names of the kind nodes that exist, of whatever cluster."""
-    label = "label=io.x-k8s.kind.cluster"
-    listed = subprocess.run(
-        ["docker", "ps", "--all", "--filter", label, "--format", "{{.Names}}"],
-        env=os.environ | environment,
-        check=True,
-        text=True,
-        stdout=subprocess.PIPE,
-    )
-    return listed.stdout.split()
+def _pytest(*arguments):
+    return (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments)

@@ -13,19 +13,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from tests.kind.rig import machine, rig
+from tests.kind.rig import rig
+from tests.kind.rig.command import RigError
 
 
 def main(command: list[str]) -> int:
-    reason = machine.why_not()
-    if reason is not None:
-        sys.stderr.write(f"rig: {reason}\n")
+    try:
+        with rig.up() as environment:
+            for name, value in environment.items():
+                print(f"{name}={value}", flush=True)
+            if command:
+                return subprocess.run(command, env=os.environ | environment, check=False).returncode
+    except RigError as error:
+        sys.stderr.write(f"rig: {error}\n")
         return 4
-    with rig.up() as environment:
-        for name, value in environment.items():
-            print(f"{name}={value}", flush=True)
-        if command:
-            return subprocess.run(command, env=os.environ | environment, check=False).returncode
     return 0
 
 

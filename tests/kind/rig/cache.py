@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(os.environ.get("FLYTEPERF_KIND_RIG") or Path.home() / ".cache/pytest-flyteperf-kind")
+ROOT = Path(os.environ.get("KIND_RIG") or Path.home() / ".cache/pytest-flyteperf-kind")
 DIGITS = 12
 
 

@@ -9,55 +9,54 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import docker
 
+from tests.kind.rig import host
 from tests.kind.rig.cache import ROOT
+from tests.kind.rig.command import RigError
 from tests.kind.rig.machine import lacks_sys_resource
 
 RUNTIME = Path(__file__).with_name("oci_runtime.py")
 EXEC_ROOT = Path("/run/flyteperf-kind")
 SOCKET = EXEC_ROOT / "docker.sock"
 HOST = f"unix://{SOCKET}"
+LOG = ROOT / "dockerd.log"
+PID_FILE = EXEC_ROOT / "docker.pid"
+LOG = ROOT / "dockerd.log"
+API = "1.41"
+"""Of Debian 12's Docker, 20.10, and of all since."""
 START_S = 60.0
 STOP_S = 30.0
-SYSCTLS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
-"""Host-wide settings that a kubelet changes."""
 
 
 @contextmanager
 def running() -> Iterator[docker.DockerClient]:
-    """The daemon, up while in the block; one that is up already stays up."""
-    client = _connect()
-    if client is not None:
-        yield client
-        return
-    before = {name: Path("/proc/sys", name).read_text() for name in SYSCTLS}
-    daemon = _start()
-    try:
-        yield _await(daemon)
-    finally:
-        daemon.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            daemon.wait(STOP_S)
-        daemon.kill()
-        daemon.wait()
-        for name, value in before.items():
-            Path("/proc/sys", name).write_text(value)
+    """The daemon, up while in the block; the machine is as before when it has ended.
+
+    Raises:
+        RigError: it does not start here.
+    """
+    _end_leftover()
+    with host.restored(), _started() as daemon, closing(_await(daemon)) as client:
+        try:
+            yield client
+        finally:
+            with suppress(docker.errors.DockerException):
+                client.networks.prune()
 
 
-def _start() -> subprocess.Popen[bytes]:
-    EXEC_ROOT.mkdir(mode=0o700, exist_ok=True)
+@contextmanager
+def _started() -> Iterator[subprocess.Popen[bytes]]:
+    EXEC_ROOT.mkdir(mode=0o700)
     data = ROOT / "docker"
     data.mkdir(parents=True, exist_ok=True)
-    pid_file = EXEC_ROOT / "docker.pid"
-    pid_file.unlink(missing_ok=True)
     config: dict[str, object] = {
         "data-root": str(data),
         "exec-root": str(EXEC_ROOT / "exec"),
-        "pidfile": str(pid_file),
+        "pidfile": str(PID_FILE),
         "hosts": [HOST],
         "bridge": "none",
     }
@@ -68,31 +67,57 @@ def _start() -> subprocess.Popen[bytes]:
         config |= {"runtimes": {"tame": {"path": str(runtime)}}, "default-runtime": "tame"}
     file = EXEC_ROOT / "daemon.json"
     file.write_text(json.dumps(config))
-    with (ROOT / "dockerd.log").open("ab") as log:
-        return subprocess.Popen(
-            ["dockerd", "--config-file", str(file)],
+    # It ends with whoever started it, also when that is killed.
+    argv = ("setpriv", "--pdeathsig", "TERM", "dockerd", "--config-file", str(file))
+    with LOG.open("wb") as log:
+        daemon = subprocess.Popen(
+            argv,
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             env={k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")},
         )
+    try:
+        yield daemon
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            daemon.wait(STOP_S)
+        daemon.kill()
+        daemon.wait()
+        shutil.rmtree(EXEC_ROOT, ignore_errors=True)
 
 
 def _await(daemon: subprocess.Popen[bytes]) -> docker.DockerClient:
+    client = docker.DockerClient(base_url=HOST, version=API, timeout=600)
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and daemon.poll() is None:
-        client = _connect()
-        if client is not None:
-            return client
+        with suppress(docker.errors.DockerException, OSError):
+            if SOCKET.exists() and client.ping():
+                return client
         time.sleep(0.1)
-    raise RuntimeError(f"dockerd did not start; see {ROOT / 'dockerd.log'}")
+    client.close()
+    said = LOG.read_text(errors="replace").strip().splitlines() or [""]
+    raise RigError(f"dockerd does not start here: {said[-1][-300:]}")
 
 
-def _connect() -> docker.DockerClient | None:
+def _end_leftover() -> None:
+    """End the daemon of a rig that was killed: it has been told, but may not be through yet."""
+    deadline = time.monotonic() + STOP_S
+    while (pid := _leftover()) is not None:
+        late = time.monotonic() > deadline
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        time.sleep(0.5)
+    shutil.rmtree(EXEC_ROOT, ignore_errors=True)
+
+
+def _leftover() -> int | None:
+    """Process id of the daemon that the pid file names, if it is one."""
     try:
-        client = docker.DockerClient(base_url=HOST, timeout=600)
-        client.ping()
-    except docker.errors.DockerException:
+        pid = int(PID_FILE.read_text())
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except (OSError, ValueError):
         return None
-    return client
+    return pid if name == "dockerd" else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 import docker
 
 from tests.kind.rig.cache import ROOT, digest, obtain
+from tests.kind.rig.command import run
 
 REGISTRY = "flyteperf.test"
 """No such registry exists: an image that is not there fails at once."""
@@ -44,10 +44,11 @@ def debian(client: docker.DockerClient, name: str, packages: tuple[str, ...]) ->
     def bootstrap(folder: Path) -> None:
         print(f"rig: bootstrapping {name}", flush=True)
         include = f"--include={','.join(packages)}"
-        subprocess.run(
-            ["mmdebstrap", "--variant=minbase", "--quiet", include, "bookworm", "root.tar"],
+        run(
+            *("mmdebstrap", "--variant=minbase", "--quiet", "--dpkgopt=force-unsafe-io", include),
+            *("bookworm", "root.tar"),
             cwd=folder,
-            check=True,
+            environment={"TMPDIR": "/tmp"},  # apt's own user must reach what it downloads
         )
 
     folder = obtain(name, packages, bootstrap)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from tests.kind.rig.command import RigError, run
 
 LEAST_DISK = 12 << 30
 """Bytes: Go's caches 5 GB, images 3 GB, a node 1 GB, and room to work in."""
 LEAST_MEMORY = 6 << 30
-PACKAGES = {"dockerd": "docker.io", "mmdebstrap": "mmdebstrap"}
+PACKAGES = {
+    "dockerd": ("docker.io",),
+    "mmdebstrap": ("mmdebstrap",),
+    "gcc": ("gcc", "libc6-dev"),
+    "setpriv": ("util-linux",),
+}
+"""By a program of theirs."""
+APT = (
+    *("apt-get", "--quiet", "--yes", "--option", "DPkg::Lock::Timeout=60"),
+    *("--option", "Acquire::Retries=3", "--option", "Acquire::http::Timeout=20"),
+)
+APT_S = 300.0
+ATTEMPTS = 4
+PAUSE_S = 10.0
+"""Between attempts: another apt may hold a lock, a mirror may be between two states."""
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""What Debian's packages ask whether they may start a service."""
 CAP_SYS_RESOURCE = 24
 
 
@@ -35,17 +55,44 @@ def why_not() -> str | None:
 
 
 def install() -> None:
-    """Install what is missing of Debian's packages."""
-    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
-    if missing:
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (("update",), ("install", "-y", "--no-install-recommends", *missing)):
-            subprocess.run(
-                ("apt-get", "-q", *arguments),
-                env=environment,
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
+    """Install what is missing of Debian's packages; no service is started by that.
+
+    Raises:
+        RigError: apt cannot.
+    """
+    missing = [p for name, packages in PACKAGES.items() if not shutil.which(name) for p in packages]
+    if not missing:
+        return
+    print(f"rig: installing {' '.join(missing)}", flush=True)
+    with _no_services():
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                _apt("update")
+                _apt("install", "--no-install-recommends", *missing)
+            except RigError as error:
+                if attempt == ATTEMPTS:
+                    raise
+                print(f"rig: {error}; trying again", flush=True)
+                time.sleep(PAUSE_S)
+            else:
+                return
+
+
+def _apt(*arguments: str) -> None:
+    run(*APT, *arguments, environment={"DEBIAN_FRONTEND": "noninteractive"}, most_s=APT_S)
+
+
+@contextmanager
+def _no_services() -> Iterator[None]:
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink(missing_ok=True)
 
 
 def lacks_sys_resource() -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import docker
 
 from tests.kind.rig import images, programs
 from tests.kind.rig.cache import digest
+from tests.kind.rig.command import run
 
 FILES = Path(__file__).with_name("node")
 PACKAGES = (
@@ -48,10 +48,7 @@ def _make(client: docker.DockerClient, tag: str, root: str, built: Path) -> None
         for file in FILES.iterdir():
             shutil.copy(file, folder / file.name)
         _make_readable(folder / "files")
-        subprocess.run(
-            ["docker", "save", "-o", str(folder / "images.tar"), *control_plane.values()],
-            check=True,
-        )
+        run("docker", "save", "-o", folder / "images.tar", *control_plane.values())
         arguments = {
             "ROOT": root,
             "PAUSE": control_plane[PAUSE],
@@ -62,19 +59,11 @@ def _make(client: docker.DockerClient, tag: str, root: str, built: Path) -> None
 
 def _control_plane(client: docker.DockerClient, root: str, built: Path) -> dict[str, str]:
     """Images under the names that kubeadm expects, by the program's name."""
-    listed = subprocess.run(
-        [
-            built / "kubeadm",
-            "config",
-            "images",
-            "list",
-            f"--kubernetes-version={programs.KUBERNETES}",
-        ],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+    listed = run(
+        *(built / "kubeadm", "config", "images", "list"),
+        f"--kubernetes-version={programs.KUBERNETES}",
     )
-    tags = {line.rsplit("/", 1)[1].split(":")[0]: line for line in listed.stdout.split()}
+    tags = {line.rsplit("/", 1)[1].split(":")[0]: line for line in listed.split()}
     engine = programs.engine()
     for name, tag in tags.items():
         if name == "kube-apiserver":
@@ -93,9 +82,7 @@ def _control_plane(client: docker.DockerClient, root: str, built: Path) -> dict[
 def _pause(client: docker.DockerClient, tag: str) -> None:
     with images.context() as folder:
         program = folder / PAUSE
-        subprocess.run(
-            ["gcc", "-Os", "-static", "-o", str(program), str(FILES / "pause.c")], check=True
-        )
+        run("gcc", "-Os", "-static", "-o", program, FILES / "pause.c")
         images.of_program(client, tag, program, entrypoint=True)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from pytest_flyteperf.engine.build import MODULES, Engine, ensure_engine
 from pytest_flyteperf.engine.golang import Go, find_go, go_directive
 from tests.kind.rig.cache import ROOT, obtain
+from tests.kind.rig.command import run
 
 KUBERNETES = "v1.34.1"
 ETCD = "v3.6.4"
@@ -30,7 +29,6 @@ VERSION_VARIABLES = (
     "k8s.io/client-go/pkg/version.gitVersion",
 )
 """kubeadm and the kubelet compare these."""
-NICE = ("nice", "-n", "10")
 
 
 def engine() -> Engine:
@@ -71,10 +69,7 @@ def _toolchain() -> Go:
 
 
 def _go(go: Go, *arguments: str, out: Path | None = None, cwd: Path | None = None) -> str:
-    environment = os.environ | go.environment | {"CGO_ENABLED": "0"}
+    environment = go.environment | {"CGO_ENABLED": "0"}
     if out is not None:
         environment["GOBIN"] = str(out)
-    done = subprocess.run(
-        (*NICE, go.path, *arguments), cwd=cwd, env=environment, check=True, stdout=subprocess.PIPE
-    )
-    return done.stdout.decode().strip()
+    return run(go.path, *arguments, cwd=cwd, environment=environment).strip()
