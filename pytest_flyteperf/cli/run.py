@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import pytest
 
 from pytest_flyteperf.cli.parser import add_options
 from pytest_flyteperf.cli.portfolio import add_paths, pytest_arguments, sound
-from pytest_flyteperf.cli.project import settings
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.options import OPTIONS
 
@@ -33,7 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Hand over to pytest; the exit code is its own, or tells that a portfolio was left out."""
-    settings(given)  # refuses what is wrong before pytest starts
+    for option in OPTIONS:  # what is wrong by itself; pytest's ini file may add the rest
+        if (value := vars(given)[option.name]) is not None:
+            option.parse(value, option.flag, Path.cwd())
     typed, broken = sound(given.pytest)
     for error in broken:
         print(f"flyteperf: {error}", file=sys.stderr)
