@@ -152,7 +152,12 @@ def _through_admin(deployment: Deployment, name: str, archive: bytes) -> str:
     with open_channel(deployment.admin_endpoint, deployment.flyte_config) as channel:
         stub = dataproxy_pb2_grpc.DataProxyServiceStub(channel)
         place = stub.CreateUploadLocation(request, timeout=30)
-    headers = {"Content-MD5": base64.b64encode(digest).decode(), **place.headers}
+    # FlyteAdmin names a length as well, but that of the digest; flytekit's own upload sets both.
+    headers = {
+        **place.headers,
+        "Content-Length": str(len(archive)),
+        "Content-MD5": base64.b64encode(digest).decode(),
+    }
     answer = urllib3.request("PUT", place.signed_url, body=archive, headers=headers, retries=False)
     if answer.status >= HTTPStatus.BAD_REQUEST:
         raise OSError(f"{place.native_url}: HTTP status {answer.status}")
