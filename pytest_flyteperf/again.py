@@ -14,7 +14,7 @@ from pytest_flyteperf.settings import Settings
 
 _RUNS_OWN = frozenset(
     {"baseline", "update", "keep", "wait", "out", "report", "benchmark-json"}
-    | {"console", "jaeger"}
+    | {"console"}
     | {"base", "base-config", "blocks"}
     | {size.value for size in Size}
 )
