@@ -44,7 +44,11 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
 
 
 def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:
-    what = f"Flyte {settings.flyte} on a {settings.cluster} cluster"
+    what = (
+        "the Flyte of an existing cluster"
+        if settings.cluster == "existing"
+        else f"Flyte {settings.flyte} on a {settings.cluster} cluster"
+    )
     size = f"size {settings.size}"
     counted = "1 case" if cases == 1 else f"{cases} cases"
     if settings.base is not None:
