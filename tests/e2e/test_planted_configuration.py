@@ -190,4 +190,4 @@ def test_large_values_that_are_not_offloaded_fail_with_the_limit(project):
     code, output = project.run("--flyteperf-config=false.yaml")
     assert code == 1
     assert "Traceback" not in output
-    assert "limit exceeded" in output
+    assert "limit exceeded" in output, output
