@@ -22,8 +22,10 @@ PAGE = 500
 """Rows a list call asks for; FlyteAdmin has no upper bound, gRPC messages have."""
 ALL_DEPTHS = -1
 """GetExecutionMetrics counts a depth down at each level and stops at 0 (`metrics_manager.go`)."""
-MOST_OF_MESSAGE = 300
-"""Characters of an error that are shown; the recording has all of it."""
+SHOWN_FIRST = 220
+SHOWN_LAST = 180
+"""Characters of a long error that are shown, of its beginning and of its end, where Flyte's chains
+of `caused by` have their root; the recording has all of it."""
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"})
 """Phases of a workflow execution that nothing follows."""
@@ -204,7 +206,13 @@ def error_message(execution: Any) -> str:
     # flytekit sends a traceback, then `Message:` and the error alone.
     message = str(closure.error.message)
     said = " ".join(message.rpartition("\nMessage:\n")[2].split())
-    return said.removesuffix(" Message: .")[:MOST_OF_MESSAGE] or str(closure.error.code)
+    return _shortened(said.removesuffix(" Message: .")) or str(closure.error.code)
+
+
+def _shortened(said: str) -> str:
+    if len(said) <= SHOWN_FIRST + SHOWN_LAST:
+        return said
+    return f"{said[:SHOWN_FIRST].rstrip()} … {said[-SHOWN_LAST:].lstrip()}"
 
 
 def to_json(message: Any) -> dict[str, Any]:

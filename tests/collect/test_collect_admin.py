@@ -106,6 +106,17 @@ def test_the_reason_of_a_killed_pod_is_one_line():
     )
 
 
+def test_a_long_reason_keeps_its_beginning_and_its_root():
+    chain = "failed at Node[n0]. " + "caused by: " * 90 + "limit exceeded. 3mb > 2mb."
+    error = ExecutionError(message=chain)
+    shown = error_message(Execution(closure=ExecutionClosure(error=error)))
+
+    assert shown.startswith("failed at Node[n0]. caused by: ")
+    assert " … " in shown
+    assert shown.endswith("caused by: limit exceeded. 3mb > 2mb.")
+    assert len(shown) < 410
+
+
 def test_an_error_without_a_message_is_named_by_its_code():
     error = ExecutionError(code="RetriesExhausted", message=" \n")
 
