@@ -10,7 +10,12 @@ from pathlib import Path
 
 from tests.kind.rig.command import run
 
-SYSCTLS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "net/ipv4/ip_forward")
+SYSCTLS = (
+    *("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory"),
+    *("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "fs/file-max"),
+    *("fs/protected_fifos", "fs/protected_regular", "fs/protected_symlinks"),
+)
+"""Of Docker, the kubelet, and systemd in a node that may do everything."""
 TABLES = ("filter", "nat")
 CHAIN = "-N DOCKER"
 """A machine that has it runs another Docker: its rules are not told from ours, and stay."""
@@ -19,7 +24,8 @@ CHAIN = "-N DOCKER"
 @contextmanager
 def restored() -> Iterator[None]:
     """Put back, after the block, what it changed: settings of the kernel and packet filters."""
-    settings = {path: path.read_text() for path in (Path("/proc/sys", name) for name in SYSCTLS)}
+    paths = (Path("/proc/sys", name) for name in SYSCTLS)
+    settings = {path: path.read_text() for path in paths if path.exists()}
     rules = {table: _rules(table) for table in TABLES}
     try:
         yield
