@@ -16,7 +16,11 @@ TERMINATED = 128 + signal.SIGTERM
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C, so that what was started ends and what is done is kept."""
+    """Let SIGTERM unwind like Ctrl-C, so that what was started ends and what is done is kept.
+
+    And let Ctrl-C end the run: flytekit, once it is imported, has it raise SystemExit, which fails
+    the test that runs and lets the next one start.
+    """
 
     def stop(*_: object) -> NoReturn:
         raise pytest.exit.Exception("SIGTERM", returncode=TERMINATED)
@@ -24,8 +28,10 @@ def terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -33,6 +33,9 @@ def test_an_interrupt_during_the_build_unwinds(tmp_path, go, number):
 
             def test_echo(flyteperf):
                 flyteperf(echo_once, a=3)
+
+            def test_second(flyteperf):
+                flyteperf(echo_once, a=4)
             """,
         )
         run = project.start()
@@ -43,6 +46,7 @@ def test_an_interrupt_during_the_build_unwinds(tmp_path, go, number):
     assert run.returncode != 0
     assert len(go.hanging) == 2, output
     assert "Traceback" not in output
+    assert "test_second" not in output  # the run ends, not one test of it
     until(go.all_gone)
     left = sorted(path.name for path in (tmp_path / "cache" / "engine").iterdir())
     assert left == ["build-flyte.log", "build-tools.log", "build.lock"]
