@@ -167,10 +167,12 @@
       if (b >= this.left && a <= this.wide - 10) c.fillRect(a, y, Math.max(0.75, b - a), high);
     }
 
+    // Pieces thinner than half a pixel are drawn as one with the next: a path may have 60,000.
     pieces(c, flat, start, y, high) {
       let at = start;
       for (let i = 0; i < flat.length; i += 2) {
         const colour = this.colours[this.data.words[flat[i]][0]], end = flat[i + 1];
+        if (i + 2 < flat.length && this.x(end) - this.x(at) < 0.5) continue;
         if (end >= this.from && at <= this.to) {
           c.fillStyle = colour || this.line;
           if (colour) this.block(c, at, end, y, high); else this.block(c, at, end, y + high / 2 - 1, 2);
