@@ -107,6 +107,7 @@ def kube_apiserver(
             engine.kube_apiserver,
             "--etcd-servers=unix://etcd:0",
             "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",  # else it looks for a default route
             f"--secure-port={ports.kubernetes}",
             f"--cert-dir={layout.credentials}",
             f"--tls-cert-file={credentials.serving}",

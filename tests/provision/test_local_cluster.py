@@ -234,6 +234,22 @@ def test_sessions_that_start_together_get_one_cluster(engine, tmp_path, monkeypa
     assert local.find(engine, tmp_path) is None
 
 
+def test_a_cluster_needs_no_network(engine, tmp_path, monkeypatch):
+    loopback = ("sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    alone = ("unshare", "--map-root-user", "--net", *loopback)
+    if subprocess.run((*alone, "true"), check=False, capture_output=True).returncode:
+        pytest.skip("no network namespace to be had here")
+    monkeypatch.setenv("FLYTEPERF_STATE", str(tmp_path / "state"))
+    command = (sys.executable, "-c", UP, msgspec.json.encode(engine).decode(), str(tmp_path))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen((*alone, *command), **pipes) as session:
+        cluster = msgspec.json.decode(session.stdout.readline(), type=Cluster)
+        assert session.stdin is not None
+        session.stdin.close()
+        assert session.wait() == 0
+    until(lambda: not processes(cluster))
+
+
 def test_a_killed_etcd_is_reported_and_the_next_start_is_fresh(engine, own, tmp_path):
     cluster, control = own
     pids = {process.name: process.pid for process in control.status().processes}
