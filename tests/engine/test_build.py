@@ -420,7 +420,8 @@ class TestReferences:
         (edit,) = go.calls("mod")
         module = "github.com/flyteorg/flyte/flytepropeller"
         assert f"-replace={module}={module}@v1.17.0" in edit
-        assert "-mod=mod" in go.calls("build")[-1]
+        (ours,) = (call for call in go.calls("build") if "./cmd/propeller" in call)
+        assert "-mod=mod" in ours
         assert engine.versions["flyte"] == "v1.17.0"
         assert engine.flyte_digest != ensure_engine(root=root).flyte_digest
 
