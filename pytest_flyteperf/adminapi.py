@@ -66,3 +66,9 @@ def open_channel(endpoint: str, config: str | None) -> Any:
     if config is None:
         return plain(endpoint)
     return logged_in(configured(config, endpoint, insecure=None))
+
+
+def login_failed(endpoint: str, error: Exception) -> DeploymentError:
+    """What to raise where a call fails before it is one: authenticators raise what they like."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DeploymentError(f"{endpoint}: flytekit cannot log in ({reason})")

@@ -13,7 +13,7 @@ from flyteidl.core import identifier_pb2
 from flyteidl.service import admin_pb2_grpc
 from google.protobuf.json_format import MessageToDict
 
-from pytest_flyteperf.adminapi import open_channel
+from pytest_flyteperf.adminapi import login_failed, open_channel
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.model import Deployment, Frozen
 
@@ -108,9 +108,7 @@ class Admin:
             reason = " ".join((error.details() or "no details").split())
             raise AdminError(f"{self._endpoint}: {method}", error.code(), reason) from None
         except Exception as error:
-            # Flytekit's authenticators raise whatever their libraries do.
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise DeploymentError(f"{self._endpoint}: flytekit cannot log in ({reason})") from error
+            raise login_failed(self._endpoint, error) from error
 
     def execution(self, identifier: Any) -> Any:
         """Read one execution."""

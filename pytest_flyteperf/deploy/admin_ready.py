@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from pytest_flyteperf.adminapi import open_channel
+from pytest_flyteperf.adminapi import login_failed, open_channel
 from pytest_flyteperf.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ def await_admin(endpoint: str, beat: Beat, flyte_config: str | None = None) -> t
                 f"({error.code().name}: {json.dumps(error.details())})"
             ) from None
         except Exception as error:
-            # Flytekit's authenticators raise whatever their libraries do.
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise DeploymentError(f"{endpoint}: flytekit cannot log in ({reason})") from error
+            raise login_failed(endpoint, error) from error
     told = answer.control_plane_version
     return str(told.Version), str(told.Build)
