@@ -14,6 +14,7 @@ from pytest_flyteperf import asked
 from pytest_flyteperf import result as case_result
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Call, Finished
+from pytest_flyteperf.collect import await_calm, spoilt_by_others
 from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.execute import CaseSpec, run_case
 from pytest_flyteperf.forecast import Forecast
@@ -104,6 +105,8 @@ class Measurement:
                 if replaced < min(result.invalid_at(call.units), plan.spare):
                     more = 1
                     replaced += 1
+                    if spoilt_by_others(result.repeats[-1].measures):
+                        await_calm(self._site.tell)
                 elif call.units is None and len(result.repeats) == planned:
                     more = self._still_needed(result, baseline)
                 planned += more

@@ -214,6 +214,11 @@ class Finding(Frozen, frozen=True):
     evidence: str
 
 
+STEAL = "steal"
+"""Check of the CPU time that a hypervisor gave to others."""
+STEAL_LIMIT = 10
+"""Percent beyond which a repeat is none. Below, it is one more reason why a virtual machine's pace
+wanders, which the canaries tell; at 1 %, one such machine at rest lost two repeats of three."""
 THROTTLING = "throttling"
 REFUSED_EVENTS = "refused events"
 CRD_WRITE_FAILED = "CRD write failed"

@@ -65,6 +65,8 @@ class Session:
             forecast=Forecast({}, {}),
         )
         self._planned: tuple[str, ...] = ()
+        self._latest: tuple[Deployment, Deployment] | None = None
+        """What the fixture gave to the latest case, and what that was measured on."""
 
     # --- before the first case ----------------------------------------------------------------
 
@@ -118,6 +120,7 @@ class Session:
             asked.check_name(item)
             for name in missing(asked.needs(item), deployment.cluster):
                 pytest.skip(f"the cluster has no {name}; install the operator that brings it")
+            deployment = self._for_next_case(deployment)
 
         measurement = Measurement(self._site, item, deployment)
         item.stash[_MEASUREMENT] = measurement
@@ -132,6 +135,16 @@ class Session:
             secrets.randbelow(FRESH),
             execute,
         )
+
+    def _for_next_case(self, given: Deployment) -> Deployment:
+        """The Flyte of the fixture's; for all but its first case without a past, if it is ours."""
+        current = given
+        if self._latest is not None and self._latest[0] == given:
+            current = self._latest[1]
+            if self._site.base is None:  # else each block has a Flyte of its own
+                current = self._site.stack.fresh(current)
+        self._latest = given, current
+        return current
 
     def judge(self, item: pytest.Item) -> None:
         """Give the verdict on a case whose test body has passed.

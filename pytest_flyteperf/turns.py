@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from pytest_flyteperf.analyze import analyze_recording
+from pytest_flyteperf.collect import await_calm, spoilt_by_others
 from pytest_flyteperf.execute import ABSENT, CaseRun, CaseSpec, run_case
 from pytest_flyteperf.execute.lifeline import Lifeline
 from pytest_flyteperf.model import Deployment, RunPlan
@@ -184,3 +185,5 @@ class Turns:
             if spare and not repeat.warmup and not measured.measures.valid:
                 spare -= 1
                 run.more(1)
+                if spoilt_by_others(measured.measures):
+                    await_calm(self._stage.progress)

@@ -15,6 +15,8 @@ from pytest_flyteperf.analyze.signals import CHECKED
 from pytest_flyteperf.model import (
     CRD_WRITE_FAILED,
     REFUSED_EVENTS,
+    STEAL,
+    STEAL_LIMIT,
     THROTTLING,
     Finding,
     Severity,
@@ -40,9 +42,6 @@ CLOCK_STEP_NS = 50_000_000
 """How far the wall clock may move against the monotonic one: NTP slews at most 30 ms a minute."""
 STEAL_SHARE = 1
 """Percent of CPU time taken by a hypervisor that is pointed out: one clock tick in a second."""
-STEAL_LIMIT = 10
-"""Percent beyond which a repeat is none. Below, it is one more reason why a virtual machine's pace
-wanders, which the canaries tell; at 1 %, one such machine at rest lost two repeats of three."""
 OTHER_SHARE = 50
 """Percent of CPU time of strangers that is pointed out; asked only where no pod ran, whose CPU time
 is not known apart. The recorder itself takes some of it."""
@@ -197,7 +196,7 @@ def check_recorder(about: RecordingDocument, pods: int | None) -> list[Finding]:
         steal = ticks.get("steal", 0)
         if steal * 100 > whole * STEAL_SHARE:
             report = _invalid if steal * 100 > whole * STEAL_LIMIT else _note
-            findings.append(report("steal", f"{steal * 100 // whole} % of CPU time"))
+            findings.append(report(STEAL, f"{steal * 100 // whole} % of CPU time"))
         other = other_ticks(about)
         if pods == 0 and _knows_flytes_own(about) and other * 100 > whole * OTHER_SHARE:
             report = _invalid if other * 100 > whole * OTHER_LIMIT else _note

@@ -53,7 +53,7 @@ def read_log(lines: Iterable[bytes]) -> Iterator[LogLine | None]:
     """Each line that is not empty; None for one that is no JSON object: truncated or foreign."""
     decoder = msgspec.json.Decoder(_Line)
     for number, content in enumerate(lines, 1):
-        if content.isspace():
+        if not content.strip():
             continue
         try:
             line = decoder.decode(content)

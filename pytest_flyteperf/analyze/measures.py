@@ -85,7 +85,8 @@ def _analyze(recording: Recording) -> Measures:
         metrics["pod_ns"] = container_ns(pods)
     work = _Work(recording, family)
     metrics |= work.orchestration.metrics()
-    if scrapes := recording.scrapes():
+    scrapes = _scrapes(recording)
+    if scrapes:
         metrics |= runtime_use(*scrapes)
     findings = audit.check_recorder(recording.about, metrics["pods"])
     findings += audit.check_clocks(runs, pods or ())
@@ -104,7 +105,7 @@ def _analyze(recording: Recording) -> Measures:
         )
     if answer := recording.execution_metrics():
         findings += check_metrics(answer.span, runs, {pod.name: pod for pod in pods or ()})
-    counted = _signals(recording)
+    counted = signals(*map(read_samples, scrapes)) if scrapes else ()
     estimates = _estimates(recording, counted, family) if metrics["handles"] is None else {}
     if not work.traced:
         findings.append(audit.untraced(estimates))
@@ -160,9 +161,9 @@ def _served(recording: Recording) -> tuple[Signal, ...]:
     return (*found, *(() if lines is None else served.gateway(lines)))
 
 
-def _signals(recording: Recording) -> tuple[Signal, ...]:
-    scrapes = recording.scrapes()
-    return () if scrapes is None else signals(*map(read_samples, scrapes))
+def _scrapes(recording: Recording) -> tuple[list[bytes], ...]:
+    """Lines of Propeller's metrics before and after, for more than one reader."""
+    return tuple(map(list, recording.scrapes() or ()))
 
 
 def _estimates(

@@ -35,7 +35,10 @@ def runtime_use(before: Iterable[bytes], after: Iterable[bytes]) -> dict[str, in
 def _counters(lines: Iterable[bytes]) -> dict[bytes, float]:
     """Counters of `COUNTERS`; those whose value is no number are left out."""
     found = {}
+    names = tuple(COUNTERS)
     for line in lines:
+        if not line.startswith(names):
+            continue
         name, _, value = line.partition(b" ")
         if name in COUNTERS:
             try:

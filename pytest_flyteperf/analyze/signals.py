@@ -88,10 +88,11 @@ def read_samples(lines: Iterable[bytes]) -> dict[str, float]:
     samples: dict[str, float] = {}
     prefix = PREFIX.encode()
     for line in lines:
-        if not line.startswith(prefix):
+        # Three lines of four are buckets and quantiles.
+        if not line.startswith(prefix) or b"_bucket{" in line or b'quantile="' in line:
             continue
         found = _LINE.match(line)
-        if found is None or b"quantile=" in (found[2] or b"") or found[1].endswith(b"_bucket"):
+        if found is None:
             continue
         try:
             value = float(found[3])

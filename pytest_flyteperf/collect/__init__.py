@@ -7,6 +7,7 @@ from pytest_flyteperf.collect.admin import (
     error_message,
     phase_name,
 )
+from pytest_flyteperf.collect.calm import await_calm, spoilt_by_others
 from pytest_flyteperf.collect.collector import Collected, Collector, End, Mark
 from pytest_flyteperf.collect.finished import Sources, record
 from pytest_flyteperf.collect.header import Submission
@@ -23,8 +24,10 @@ __all__ = [
     "Reference",
     "Sources",
     "Submission",
+    "await_calm",
     "error_message",
     "parse_reference",
     "phase_name",
     "record",
+    "spoilt_by_others",
 ]

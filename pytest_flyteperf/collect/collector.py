@@ -227,8 +227,9 @@ class Collector:
             start_ns=closure.created_at.ToNanoseconds(),
             end_ns=closure.updated_at.ToNanoseconds(),
         )
-        trace_wait_ns, complete = self._await_traces(mark, end, ended)
         machine, memory = look(self._deployment.pids), mark.memory.use()
+        canaries = self._canaries.after()  # while the exporter's delay passes
+        trace_wait_ns, complete = self._await_traces(mark, end, ended)
         pages = self._scraper.read()
         spans, why = self._execution_metrics(end.execution.id)
         outcome = Outcome(
@@ -247,7 +248,7 @@ class Collector:
             neighbours_before=mark.neighbours,
             neighbours_after=self._neighbours(ended.names),
             canaries_before=mark.canaries,
-            canaries_after=self._canaries.after(),
+            canaries_after=canaries,
         )
         with RecordingFolder(folder) as out:
             out.harvest(harvest)

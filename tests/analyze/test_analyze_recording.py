@@ -117,6 +117,15 @@ def test_a_document_that_unpacks_beyond_the_cap_is_refused(copied, monkeypatch):
     assert "larger than 1000 bytes" in refused(folder)
 
 
+@pytest.mark.parametrize("piece", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("text", [b"", b"a", b"a\n", b"\n\na\r\nbcd\n", b"abcdef\ng\n\nhij"])
+def test_lines_are_the_same_however_they_lie_in_pieces(piece, text, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "PIECE_BYTES", piece)
+    (tmp_path / "some.log").write_bytes(text)
+
+    assert b"\n".join(reading.read_lines(tmp_path / "some.log")) == text.removesuffix(b"\n")
+
+
 def test_a_line_beyond_the_cap_is_refused(copied, monkeypatch):
     monkeypatch.setattr(reading, "MAX_LINE_BYTES", 1000)
 

@@ -1,0 +1,107 @@
+"""Delays of known size within FlytePropeller, against a stored baseline: how often each is told."""
+
+import json
+import re
+from statistics import median
+
+import pytest
+from checkout import BLOB_WRITE, CRD_WRITE, EVALUATE, Checkout
+from project import measured
+
+from pytest_flyteperf.engine.build import MODULES as SOURCES
+from pytest_flyteperf.engine.golang import find_go, go_directive
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+RELEASE = "v1.16.8"
+TOLERANCE = 0.3
+RUNS = 10
+BENCHMARK = f"""
+    import pytest
+    from flytekit import workflow
+    from flows import echo
+
+    @workflow
+    def chain(a: int) -> int:
+        for _ in range(12):
+            a = echo(a=a)
+        return a
+
+    @pytest.mark.flyteperf(repeats=16, tolerance={TOLERANCE}, gate=["handle_ns"])
+    def test_echo_chain(flyteperf):
+        assert flyteperf(chain, a=3) == 3
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(shared_project):
+    """A project whose case has a baseline of four sessions, and what its last session measured."""
+    shared_project.write("test_it.py", BENCHMARK)
+    for update in ("all", "join", "join", "join"):
+        code, output = measured(shared_project, f"--flyteperf-update={update}")
+        assert code == 0, output
+    return shared_project, cases(shared_project)["echo_chain"]
+
+
+@pytest.fixture(scope="module")
+def flyte(tmp_path_factory):
+    """A checkout of the release, unchanged."""
+    go = find_go(go_directive(SOURCES / "flyte" / "go.mod"))
+    return Checkout(tmp_path_factory.mktemp("flyte") / "flyte", go.module_cache, RELEASE)
+
+
+@pytest.fixture
+def verdicts(recorded, flyte, tmp_path):
+    """Makes verdicts of ten runs of a Flyte whose working time is longer by a share."""
+    project, case = recorded
+
+    def make(place, share):
+        calls = sum(
+            one["calls"]["median"]
+            for one in case["operations"]
+            if one["operation"] == place.operation
+        )
+        planted = flyte.copy(tmp_path / "planted")
+        planted.delay(place, round(share * case["working"]["median"] / calls))
+        found = []
+        for _ in range(RUNS):
+            measured(project, "--flyteperf-baseline", f"--flyteperf-flyte={planted}")
+            found.append(cases(project)["echo_chain"])
+        return found
+
+    return make
+
+
+def cases(project):
+    """What the latest run's results tell."""
+    latest = max(project.folder.glob(".flyteperf/runs/*/results.json"))
+    return json.loads(latest.read_text())["cases"]
+
+
+def regressed(found):
+    return [case for case in found if case["verdict"]["verdict"] == "regressed"]
+
+
+def named_first(case):
+    """The operation that the cause names first."""
+    return next(line for line in case["cause"] if "of working time's change" in line)
+
+
+@pytest.mark.parametrize(
+    "place", [CRD_WRITE, EVALUATE, BLOB_WRITE], ids=lambda place: place.operation
+)
+def test_twice_the_tolerance_is_told_nine_times_of_ten(verdicts, place):
+    found = verdicts(place, 2 * TOLERANCE)
+
+    told = regressed(found)
+    assert len(told) >= 0.9 * RUNS, [case["verdict"] for case in found]
+    named = [case for case in told if re.match(rf"\s*{place.operation}\b", named_first(case))]
+    assert len(named) == len(told), [case["cause"] for case in told]
+
+
+def test_half_of_the_tolerance_is_told_once_in_ten_at_most(verdicts):
+    found = verdicts(CRD_WRITE, TOLERANCE / 2)
+
+    assert len(regressed(found)) <= 0.1 * RUNS, [case["verdict"] for case in found]
+    shifts = [metric["ratio"] for case in found for metric in case["verdict"]["metrics"]]
+    assert median(shifts) > 1, shifts
