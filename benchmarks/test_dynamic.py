@@ -2,7 +2,7 @@ import pytest
 from workflows.dynamic import nested_dynamic, wide_dynamic
 
 
-@pytest.mark.flyteperf(warmups=0, repeats={"short": 2, "default": 2, "full": 5}, timeout=1_800)
+@pytest.mark.flyteperf(warmups=0, repeats={"short": 2, "default": 1, "full": 5}, timeout=1_800)
 def test_dynamic(flyteperf):
     """A dynamic task as wide as the map task: each round reads its workflow (flyteorg/flyte#899).
 

@@ -2,7 +2,7 @@ import pytest
 from workflows.map import limited_map_of, map_of_texts, wide_map
 
 
-@pytest.mark.flyteperf(warmups=0, repeats={"short": 2, "default": 2, "full": 5}, timeout=1_800)
+@pytest.mark.flyteperf(warmups=0, repeats={"short": 2, "default": 1, "full": 5}, timeout=1_800)
 def test_map(flyteperf):
     """A wide map task: the array node's rounds over all its sub-tasks (flyteorg/flyte#2739).
 

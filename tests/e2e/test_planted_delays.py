@@ -65,7 +65,9 @@ def verdicts(recorded, flyte, tmp_path):
         planted.delay(place, round(share * case["working"]["median"] / calls))
         found = []
         for _ in range(RUNS):
-            measured(project, "--flyteperf-baseline", f"--flyteperf-flyte={planted}")
+            _, output = measured(project, "--flyteperf-baseline", f"--flyteperf-flyte={planted}")
+            if "cannot be decided with" in output:
+                pytest.skip("repeats differ too much on this machine for a tolerance of 30 %")
             found.append(cases(project)["echo_chain"])
         return found
 
