@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 from pytest_flyteperf import __version__, again
 from pytest_flyteperf.analyze import scaling
 from pytest_flyteperf.analyze.lanes import Lanes, read_lanes
+from pytest_flyteperf.analyze.uncollected import uncollected
 from pytest_flyteperf.errors import RecordingError, UsageError
 from pytest_flyteperf.gate import BaselineStore, atomic
 from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.outcome import cause, held_against
+from pytest_flyteperf.progress import Progress, silent
 from pytest_flyteperf.report import growth, links, traces
 from pytest_flyteperf.report.page import CaseContent, Links, RepeatContent, render
 from pytest_flyteperf.report.results import key
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
 NAME: Final = "report.html"
 
 
-def write_all(results: Sequence[CaseResult], settings: Settings, folder: Path) -> Iterator[str]:
+def write_all(
+    results: Sequence[CaseResult], settings: Settings, folder: Path, progress: Progress = silent
+) -> Iterator[str]:
     """Write the report into a run's folder and where it was asked for; say where it is.
 
     Raises:
@@ -46,7 +50,7 @@ def write_all(results: Sequence[CaseResult], settings: Settings, folder: Path) -
     recorded = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     paths = [folder / NAME, *([settings.report] if settings.report else [])]
     for path in paths:
-        write(results, settings, path, recorded=recorded)
+        write(results, settings, path, recorded=recorded, progress=progress)
     shown = paths[-1]
     if shown.is_relative_to(settings.root):
         shown = shown.relative_to(settings.root)
@@ -60,6 +64,7 @@ def write(
     *,
     recorded: str,
     document: Results | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write the report of a run, whole or not at all.
 
@@ -69,16 +74,19 @@ def write(
         path: of the page.
         recorded: when the run was, UTC.
         document: what the run itself wrote, if that is long ago: it knows how it was typed.
+        progress: is told of each case.
 
     Raises:
         OSError: the file cannot be written.
         BaselineError: a baseline cannot be read.
     """
     told = {} if document is None else {k: case.again for k, case in document.cases.items()}
-    contents = [
-        content(result, settings, path.parent, told.get(key(result.case, result.size)))
-        for result in results
-    ]
+    contents = []
+    for number, result in enumerate(results, 1):
+        progress(f"report: {result.case}, {number} of {len(results)}")
+        rerun = told.get(key(result.case, result.size))
+        with uncollected():
+            contents.append(content(result, settings, path.parent, rerun))
     run = Path(results[0].folder).parent.name if results else path.parent.name
     page = render(contents, recorded=recorded, tool=__version__, run=run)
     atomic.write_text(path, page)

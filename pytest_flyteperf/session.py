@@ -211,7 +211,10 @@ class Session:
         yield from outcome.write(results, settings, store, out, os.environ)
         if self._planned and is_whole(self._config):
             yield from outcome.unused(results, self._planned, settings, store)
-        yield from pages.write_all(results, settings, out)
+        try:
+            yield from pages.write_all(results, settings, out, self._site.screen)
+        finally:
+            self._site.screen.clear()
 
     # --- help ---------------------------------------------------------------------------------
 

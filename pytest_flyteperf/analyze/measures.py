@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -32,6 +30,7 @@ from pytest_flyteperf.analyze.signals import read_samples, signals
 from pytest_flyteperf.analyze.sources import sources_of
 from pytest_flyteperf.analyze.state import measure_state
 from pytest_flyteperf.analyze.timeline import Segment, Timeline, partition
+from pytest_flyteperf.analyze.uncollected import uncollected
 from pytest_flyteperf.analyze.views import ownership_of
 from pytest_flyteperf.model import METRICS, Measures
 
@@ -56,20 +55,8 @@ def analyze_recording(folder: str | Path) -> Measures:
     Raises:
         RecordingError: the recording is absent, incomplete or damaged.
     """
-    with _uncollected():
+    with uncollected():
         return _analyze(Recording(folder))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Spare the cyclic garbage collector: it would walk all nodes again and again for nothing."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _analyze(recording: Recording) -> Measures:

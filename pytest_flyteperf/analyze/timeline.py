@@ -8,7 +8,8 @@ round.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -139,59 +140,80 @@ def _share(segments: list[Segment], start: int, end: int, names: list[str]) -> N
         start = stop
 
 
-class Timeline:
-    """The work of some executions as disjoint segments, asked for any stretch of time."""
+class _Spent:
+    """How much time was worked before any instant, of disjoint segments in order."""
 
-    def __init__(self, segments: Iterable[Segment]) -> None:
-        self.segments = disjoint(segments)
-        self._starts = [start for start, _, _ in self.segments]
-        self._before = [0, *accumulate(end - start for start, end, _ in self.segments)]
+    def __init__(self, segments: Iterable[tuple[int, int]]) -> None:
+        self._starts, self._ends = (list(side) for side in zip(*segments, strict=True))
+        lengths = (end - start for start, end in zip(self._starts, self._ends, strict=True))
+        self._before = [0, *accumulate(lengths)]
 
-    def _until(self, at: int) -> int:
+    def until(self, at: int) -> int:
         """Nanoseconds worked before an instant."""
         index = bisect_right(self._starts, at)
         if index == 0:
             return 0
-        start, end, _ = self.segments[index - 1]
+        start, end = self._starts[index - 1], self._ends[index - 1]
         return self._before[index - 1] + min(at, end) - start
+
+
+class Timeline:
+    """The work of some executions as disjoint segments, asked for any stretch of time.
+
+    A wide workflow has a hundred thousand segments and a thousand nodes that last all the while,
+    so no question walks over the segments of what it asks for.
+    """
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self.segments = disjoint(segments)
+        self._stretches = _joined(self.segments)
+        self._starts = [start for start, _ in self._stretches]
+
+    @cached_property
+    def _all(self) -> _Spent:
+        return _Spent(self._stretches)
+
+    @cached_property
+    def _kinds(self) -> dict[str, _Spent]:
+        found: dict[str, list[tuple[int, int]]] = {}
+        for start, end, kind in self.segments:
+            found.setdefault(kind, []).append((start, end))
+        return {kind: _Spent(own) for kind, own in found.items()}
 
     def spent(self, start: int, end: int) -> int:
         """Nanoseconds worked within [start, end)."""
-        return self._until(end) - self._until(start) if end > start else 0
+        if end <= start or not self._stretches:
+            return 0
+        return self._all.until(end) - self._all.until(start)
 
     def by_kind(self, start: int, end: int) -> dict[str, int]:
         """The same by operation; the values add up to `spent`."""
-        kinds: dict[str, int] = {}
-        index = max(0, bisect_right(self._starts, start) - 1)
-        while index < len(self.segments) and self.segments[index][0] < end:
-            low, high, kind = self.segments[index]
-            inside = min(high, end) - max(low, start)
-            if inside > 0:
-                kinds[kind] = kinds.get(kind, 0) + inside
-            index += 1
-        return kinds
+        if end <= start:
+            return {}
+        spent = {kind: own.until(end) - own.until(start) for kind, own in self._kinds.items()}
+        return {kind: ns for kind, ns in spent.items() if ns}
 
     def stretches(self, start: int, end: int) -> list[tuple[int, int]]:
         """Continuous stretches of work that overlap [start, end), whole."""
-        found: list[tuple[int, int]] = []
-        for index in range(max(0, bisect_right(self._starts, start) - 1), len(self.segments)):
-            low, high, _ = self.segments[index]
-            if low >= end:
-                break
-            if found and found[-1][1] == low:
-                found[-1] = (found[-1][0], high)
-            elif high > start:
-                found.append((low, high))
-        return found
+        first = max(0, bisect_right(self._starts, start) - 1)
+        last = bisect_left(self._starts, end)
+        return [stretch for stretch in self._stretches[first:last] if stretch[1] > start]
 
     def last_start(self, before: int) -> int | None:
         """When the last continuous stretch of work that began before an instant began."""
         index = bisect_right(self._starts, before) - 1
-        if index < 0:
-            return None
-        while index and self.segments[index - 1][1] == self.segments[index][0]:
-            index -= 1
-        return self._starts[index]
+        return None if index < 0 else self._starts[index]
+
+
+def _joined(segments: Iterable[Segment]) -> list[tuple[int, int]]:
+    """Stretches of segments that follow one another without a gap."""
+    found: list[tuple[int, int]] = []
+    for start, end, _ in segments:
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
+    return found
 
 
 def disjoint(segments: Iterable[Segment]) -> list[Segment]:
