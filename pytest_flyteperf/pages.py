@@ -57,7 +57,7 @@ def write_all(
     yield f"report: {shown}"
 
 
-def write(
+def write(  # noqa: PLR0913 (what the page says, where it goes, who watches)
     results: Sequence[CaseResult],
     settings: Settings,
     path: Path,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_flyteperf.analyze import spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_flyteperf.analyze.spans import Handle
 
@@ -143,10 +143,10 @@ def _share(segments: list[Segment], start: int, end: int, names: list[str]) -> N
 class _Spent:
     """How much time was worked before any instant, of disjoint segments in order."""
 
-    def __init__(self, segments: Iterable[tuple[int, int]]) -> None:
-        self._starts, self._ends = (list(side) for side in zip(*segments, strict=True))
-        lengths = (end - start for start, end in zip(self._starts, self._ends, strict=True))
-        self._before = [0, *accumulate(lengths)]
+    def __init__(self, segments: Sequence[tuple[int, int]]) -> None:
+        self._starts = [start for start, _ in segments]
+        self._ends = [end for _, end in segments]
+        self._before = [0, *accumulate(end - start for start, end in segments)]
 
     def until(self, at: int) -> int:
         """Nanoseconds worked before an instant."""

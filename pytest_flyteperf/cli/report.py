@@ -54,9 +54,7 @@ def run(given: argparse.Namespace) -> int:
         progress("report")
         document = read_results(folder) if (folder / "results.json").is_file() else None
         recorded = "" if document is None else _minute(document.recorded)
-        pages.write(
-            results, asked, page, recorded=recorded, document=document, progress=progress
-        )
+        pages.write(results, asked, page, recorded=recorded, document=document, progress=progress)
     if given.json:
         say_json({"report": str(page), "traces": [str(path) for path in written]})
         return 0
