@@ -86,6 +86,10 @@ class Local:
     def renew(self, cluster: Cluster, control: Control) -> Deployment:
         return processes.deploy(cluster, control, self.request, self._progress, fresh=True)
 
+    def restart(self, cluster: Cluster, control: Control) -> Deployment:
+        """Start the engine of the Flyte that runs anew; what FlyteAdmin knows stays."""
+        return processes.restart(cluster, control, self.request, self._progress)
+
     def lock(self, who: str) -> AbstractContextManager[object]:
         return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
 

@@ -97,7 +97,7 @@ class Stack:
         return self._kind.renew(cluster, control)
 
     def fresh(self, deployment: Deployment) -> Deployment:
-        """The same Flyte without a past, where it is ours alone; else the one that runs.
+        """The same Flyte with an engine anew, where it is ours alone; else as it runs.
 
         FlytePropeller keeps counters of each node that it ever ran: after a few wide workflows its
         page of metrics has 20 MB, and what a case costs depends on those before it.
@@ -108,7 +108,7 @@ class Stack:
         alone = self.control is not None and len(self.control.status().leases) == 1
         if self.control is None or not alone or not isinstance(self._kind, Local):
             return deployment
-        return self._kind.renew(deployment.cluster, self.control)
+        return self._kind.restart(deployment.cluster, self.control)
 
     def find(self) -> Cluster | None:
         """The cluster of these settings and this project, if it is up; starts nothing."""

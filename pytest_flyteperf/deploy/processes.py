@@ -21,7 +21,7 @@ from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.deploy.fingerprint import engine_digest
 from pytest_flyteperf.deploy.leftovers import remove_unfinished
 from pytest_flyteperf.engine.control import StartError
-from pytest_flyteperf.engine.process import ProcessState, tail
+from pytest_flyteperf.engine.process import ProcessSpec, ProcessState, tail
 from pytest_flyteperf.errors import DeploymentError
 from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import Deployment
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _FILE = "deployment.json"
+_SPECS = "flyte.json"
+"""How its processes are started."""
 _LOG_LINES = 200
 _CHANCES = (
     ("address already in use", "a port was taken meanwhile"),
@@ -86,6 +88,43 @@ def deploy(
         return deployment
 
 
+def restart(
+    cluster: Cluster, control: Control, request: Request, progress: Progress = silent
+) -> Deployment:
+    """Start the engine of the Flyte that runs anew: FlytePropeller, or a full Flyte.
+
+    What FlyteAdmin knows stays: workflows that are registered, executions, the cache.
+
+    Raises:
+        DeploymentError: it did not come up again; nothing of this Flyte is left running.
+    """
+    directory = Path(cluster.directory)
+    with FileLock(directory / "deploy.lock"):
+        deployment = find(cluster, control, request)
+        if deployment is not None:
+            specs = msgspec.json.decode(
+                (directory / _SPECS).read_bytes(), type=tuple[ProcessSpec, ...]
+            )
+            (main,) = [
+                spec for spec in specs if spec.name in deployment.metrics and spec.name != ADMIN
+            ]
+            control.stop([main.name])
+            beat = Beat(progress, f"starting {main.name} anew")
+            try:
+                control.start([main], lambda name: beat.tick(f"{name} is ready"))
+            except StartError as error:
+                undeploy(cluster, control)
+                raise DeploymentError(_explain(error)) from None
+            deployment = msgspec.structs.replace(deployment, pids=_pids(control))
+            _write_whole(directory / _FILE, msgspec.json.encode(deployment))
+            return deployment
+    return deploy(cluster, control, request, progress)
+
+
+def _pids(control: Control) -> dict[str, int]:
+    return {p.name: p.pid for p in control.status().processes if p.pid is not None}
+
+
 def find(cluster: Cluster, control: Control, request: Request) -> Deployment | None:
     """Return the Flyte that runs on a cluster, if it is what is requested."""
     deployment = running(cluster, control)
@@ -128,8 +167,8 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
     specs = compose(request, wiring, logs)
     beat = Beat(progress, f"starting Flyte {request.engine.flyte}")
     control.start(specs, lambda name: beat.tick(f"{name} is ready"))
+    _write_whole(Path(cluster.directory, _SPECS), msgspec.json.encode(specs))
     await_definition(cluster, beat)
-    pids = {p.name: p.pid for p in control.status().processes if p.pid is not None}
     main = FLYTE if request.engine.full_flyte else PROPELLER
     metrics: dict[str, tuple[str, ...]] = {
         main: (f"http://{LOOPBACK}:{wiring.metrics_port}/metrics",)
@@ -153,7 +192,7 @@ def _start(cluster: Cluster, control: Control, request: Request, progress: Progr
             "pods": str(Path(cluster.directory, "logs", "pods")),
             S3_ACCESS: str(Path(cluster.directory, "logs", f"{S3_ACCESS}.log")),
         },
-        pids=pids,
+        pids=_pids(control),
         trace_delay_s=TRACE_DELAY_MS / 1000,
     )
 

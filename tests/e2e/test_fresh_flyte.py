@@ -1,7 +1,5 @@
 """No case is measured on a FlytePropeller that has run another."""
 
-from pathlib import Path
-
 import pytest
 from project import ran
 
@@ -18,39 +16,34 @@ CASES = """
 """
 
 
-def started(project):
-    """How many Flytes a cluster has had."""
-    return len(list(Path(project.cluster().directory, "flytes").iterdir()))
-
-
 def pages(project):
     """Sizes of the metrics that Propeller served before each repeat, oldest run first."""
     return [(r / "metrics.before.prom.gz").stat().st_size for r in project.recordings()]
 
 
-def test_each_case_has_a_flyte_of_its_own(standing_project):
+def run(project, *arguments):
+    code, output = project.run(*arguments)
+    assert ran(code, output), output
+    return project.pid("propeller"), project.pid("admin")
+
+
+def test_each_case_has_a_propeller_of_its_own_and_all_the_same_admin(standing_project):
     project = standing_project
     project.write("test_it.py", CASES)
-    code, output = project.run()
-    assert ran(code, output), output
-    before = started(project)
+    propeller, admin = run(project, "-k=1")
+    assert run(project, "-k=1") == (propeller, admin)  # a first case takes the one that is up
 
-    code, output = project.run()
-    assert ran(code, output), output
+    later, same_admin = run(project)
 
-    assert started(project) == before + 2  # the first case takes the one that is up
+    assert later != propeller
+    assert same_admin == admin
     *_, second, third = pages(project)
     assert third == pytest.approx(second, rel=0.1)
 
 
-def test_cases_of_workers_share_one_flyte_that_none_takes_from_the_other(standing_project):
+def test_cases_of_workers_share_one_that_none_takes_from_the_other(standing_project):
     project = standing_project
     project.write("test_it.py", CASES)
-    code, output = project.run("-k", "1")
-    assert ran(code, output), output
-    before = started(project)
+    before = run(project, "-k=1")
 
-    code, output = project.run("-n", "2", "-k", "1 or 2")
-
-    assert ran(code, output), output
-    assert started(project) == before
+    assert run(project, "-n=2", "-k=1 or 2") == before
