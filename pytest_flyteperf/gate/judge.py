@@ -11,6 +11,7 @@ from pytest_flyteperf.gate.drift import drift
 from pytest_flyteperf.gate.metric import Comparison, judge_metric
 from pytest_flyteperf.gate.policy import WHERE_TOLD, Policy
 from pytest_flyteperf.gate.samples import kind_of, known, pace_beside
+from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.gate.verdict import CaseVerdict, Kind, MetricVerdict, Provenance, Verdict
 from pytest_flyteperf.model import METRICS, Severity, Size
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 INVALID_SHARE: Final = 0.20
 """Share of invalid repeats above which the case is invalid."""
+
+OTHER_CPU: Final = "other_cpu_ppm"
+CROWD_PPM: Final = 250_000
+"""How much more of the CPUs others may use than beside the baseline: half of one of two. With one
+of two taken, an unchanged chain of echo nodes took 57 % longer."""
 
 PRECEDENCE: Final = (
     Verdict.FAILED,
@@ -180,6 +186,7 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
             kind=kind,
             gated=policy.gates(metric, exact=kind is Kind.EXACT)
             and not (optional and (not podless or not before or len(now) < len(valid))),
+            crowded=_crowded(baseline, valid) if podless else None,
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
             sessions=sessions,
             turns=turns,
@@ -187,6 +194,22 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
         )
         verdicts.append(judge_metric(comparison, baseline, policy))
     return tuple(verdicts), tuple(unknown)
+
+
+def _crowded(baseline: Baseline | None, valid: Sequence[Measures]) -> str | None:
+    """Why times of a pod-free case cannot be held against a baseline that had more of the CPUs.
+
+    The canaries do not tell it: they count their own CPU time, and wait for none.
+    """
+    sessions = () if baseline is None else baseline.sessions
+    before = [ppm for one in sessions for ppm in one.canaries.get(OTHER_CPU, ()) if ppm is not None]
+    now = [one.canaries[OTHER_CPU] for one in valid if OTHER_CPU in one.canaries]
+    if not before or not now or median(now) - median(before) <= CROWD_PPM:
+        return None
+    return (
+        f"others used {median(now) / 10_000:.0f} % of the CPUs, {median(before) / 10_000:.0f} % "
+        "beside the baseline; measure again when the machine rests"
+    )
 
 
 def _obstacles(

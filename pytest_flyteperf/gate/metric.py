@@ -39,6 +39,8 @@ class Comparison(Frozen, frozen=True):
     """Block of each value of now; empty where the sides did not take turns."""
     pace: Pace | None
     """Of the repeats of either side, where both know it."""
+    crowded: str | None
+    """Why times are advice: others used the CPUs far more than beside the baseline."""
     incomparable: str | None
     """Why only exact counts, or nothing, may be compared."""
 
@@ -136,6 +138,9 @@ def _statistical(
     )
     if (reason := too_few(sample, policy)) is not None:
         return _answer(shown, Verdict.INCONCLUSIVE, reason, gated=False)
+    moved = change.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
+    if c.crowded is not None and moved and c.metric.name.endswith("_ns"):
+        return _answer(shown, Verdict.INCONCLUSIVE, c.crowded, gated=False)
     blunt = c.kind is Kind.MAGNITUDE and (change.share(change.resolution) or 0) > BLUNT
     if blunt and change.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}:
         return _answer(shown, change.verdict, f"{change}, which holds little", gated=False)

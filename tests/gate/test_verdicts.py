@@ -594,3 +594,27 @@ def test_what_a_process_allocates_by_itself_is_no_change_of_a_small_case():
     verdict = gate.judge("chain", Size.DEFAULT, allocating(*longer), baseline, HERE)
 
     assert verdict.verdict is not Verdict.REGRESSED
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "pods", "verdict", "gated"),
+    [
+        (0, 500_000, 0, Verdict.INCONCLUSIVE, False),
+        (0, 250_000, 0, Verdict.REGRESSED, True),
+        (400_000, 500_000, 0, Verdict.REGRESSED, True),
+        (0, 500_000, 1, Verdict.REGRESSED, True),
+    ],
+    ids=["a CPU is taken", "half of one is", "it was for the baseline too", "tasks may have it"],
+)
+def test_times_are_advice_where_others_have_the_cpus(before, now, pods, verdict, gated):
+    count = len(TIGHT)
+    crowded = {"other_cpu_ppm": [now] * count}
+    baseline = accepted(
+        [{"handle_ns": TIGHT, "pods": [pods] * count, "other_cpu_ppm": [before] * count}]
+    )
+    slower = repeats(handle_ns=scaled(TIGHT, 1.5), pods=[pods] * count, canaries=crowded)
+
+    metric = of(judged(slower, baseline), "handle_ns")
+
+    assert (metric.verdict, metric.gated) == (verdict, gated)
+    assert gated or metric.reason.startswith("others used 50 % of the CPUs, 0 % beside")
