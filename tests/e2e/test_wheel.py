@@ -56,12 +56,17 @@ def test_an_empty_environment_measures_a_workflow(project, tmp_path_factory):
     said = ran(place, project, "python", "-m", "pytest", *ONCE)
 
     assert "Flyte v1.16.8" in said
-    assert len(project.recordings()) == 1
+    assert measured(project) == {"add"}
 
     said = ran(place, project, "flyteperf", "run", *SHORTLY, "--", "-k", "short_task or echo_chain")
 
     assert "2 passed" in said or "measurement invalid" in said, said
-    assert len(project.recordings()) == 3
+    assert measured(project) == {"add", "short_task", "echo_chain"}
+
+
+def measured(project):
+    """The cases that have recordings: a repeat on a restless machine leaves a second one."""
+    return {recording.parent.name for recording in project.recordings()}
 
 
 def ran(place, project, program, *arguments):
