@@ -102,7 +102,7 @@ def test_an_unchanged_configuration_fails_nothing(recorded):
 def test_a_short_streak_shows_as_more_handles(recorded):
     cause = planted_in_echo_chain(recorded, "propeller:\n  max-streak-length: 1\n")
 
-    assert re.search(r"^ +handles \d+ -> \d+$", cause, re.MULTILINE), cause
+    assert re.search(r"^ +handles [\d.]+ -> \d+$", cause, re.MULTILINE), cause
 
 
 def test_a_slow_object_store_shows_as_longer_blob_operations(recorded):
