@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pytest_flyteperf.provision import command, kind
 
 
+NOT_OURS = "its Flyte is not ours to replace; two are compared on a local cluster or on kind's"
+"""Why no side of a comparison can be started there."""
+
+
 class Kind(Protocol):
     """A kind of cluster and how Flyte gets onto it."""
 
@@ -40,7 +44,7 @@ class Kind(Protocol):
     def deploy(self, cluster: Cluster, control: Control | None) -> Deployment:
         """Return a running Flyte on the held cluster."""
 
-    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+    def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
         """Start Flyte anew on a held cluster, in place of the one that runs."""
 
     def lock(self, who: str) -> AbstractContextManager[object]:
@@ -83,7 +87,9 @@ class Local:
         local.offer_imports(cluster, import_roots())
         return processes.deploy(cluster, control, self.request, self._progress)
 
-    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+    def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
+        if control is None:
+            raise ClusterError(f"{cluster.name}: is not held; a fixture let it go")
         return processes.deploy(cluster, control, self.request, self._progress, fresh=True)
 
     def restart(self, cluster: Cluster, control: Control) -> Deployment:
@@ -123,9 +129,9 @@ class KindCluster:
         del control  # Flyte's processes are the cluster's own
         return self._deploy.deploy(cluster, self._prepare(), self._progress)
 
-    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+    def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
         del control
-        raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
+        return self._deploy.deploy(cluster, self._prepare(), self._progress, fresh=True)
 
     def lock(self, who: str) -> AbstractContextManager[object]:
         return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
@@ -191,9 +197,9 @@ class Existing:
         )
         return external.find(cluster, sought, self._progress)
 
-    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+    def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
         del control
-        raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
+        raise ClusterError(f"{cluster.name}: {NOT_OURS}")
 
     def lock(self, who: str) -> AbstractContextManager[object]:
         settings = self._settings
@@ -256,9 +262,9 @@ class Given:
             local.offer_imports(cluster, import_roots())
         return self._deployment
 
-    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+    def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
         del control
-        raise ClusterError(f"{cluster.name}: two Flytes are compared on local clusters only")
+        raise ClusterError(f"{cluster.name}: {NOT_OURS}")
 
     def lock(self, who: str) -> AbstractContextManager[object]:
         deployment = self._deployment

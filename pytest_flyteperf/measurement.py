@@ -15,7 +15,6 @@ from pytest_flyteperf import result as case_result
 from pytest_flyteperf.analyze import analyze_recording
 from pytest_flyteperf.benchmark import Call, Finished
 from pytest_flyteperf.collect import await_calm, spoilt_by_others
-from pytest_flyteperf.errors import ClusterError
 from pytest_flyteperf.execute import CaseSpec, run_case
 from pytest_flyteperf.forecast import Forecast
 from pytest_flyteperf.gate import Baseline, BaselineStore, undecided
@@ -157,10 +156,7 @@ class Measurement:
         case_result.save(result)
 
     def _renew(self, stack: Stack) -> Deployment:
-        cluster, control = self._deployment.cluster, self._site.stack.control
-        if control is None:
-            raise ClusterError(f"{cluster.name}: is not held; a fixture let it go")
-        return stack.renew(cluster, control)
+        return stack.renew(self._deployment.cluster, self._site.stack.control)
 
     def _begun(self, call: Call) -> CaseResult:
         """The result that a call adds to: in a sweep, what its earlier sizes measured."""

@@ -149,8 +149,11 @@ def _check_sites(settings: Settings) -> None:
 
 
 def _check_cluster(settings: Settings) -> None:
-    if settings.cluster != "local" and settings.base is not None:
-        raise UsageError("--flyteperf-base: both sides run on a local cluster; leave --cluster out")
+    if settings.cluster not in {"local", "kind"} and settings.base is not None:
+        raise UsageError(
+            f"--flyteperf-base: on {settings.cluster} Flyte is not ours to replace; both sides run "
+            "on a local cluster or on kind's"
+        )
     if settings.cluster != "local" and settings.database is not None:
         raise UsageError(
             "--flyteperf-database: belongs to a `flyte` program on a local cluster; "

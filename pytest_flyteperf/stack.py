@@ -88,10 +88,11 @@ class Stack:
         with reached(self._kind.deploy(cluster, self.control)) as deployment:
             yield deployment
 
-    def renew(self, cluster: Cluster, control: Control) -> Deployment:
+    def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
         """Start this Flyte anew, in place of the one that runs on a cluster held by `control`.
 
         Raises:
+            ClusterError: the cluster is not held, or its Flyte is not ours.
             DeploymentError: it does not come up.
         """
         return self._kind.renew(cluster, control)

@@ -130,6 +130,15 @@ class TestPrecedence:
             ),
         ),
         (
+            {"cluster": "existing", "base": "v1.16.8"},
+            {},
+            {},
+            (
+                "--flyteperf-base: on existing Flyte is not ours to replace; both sides run on a "
+                "local cluster or on kind's"
+            ),
+        ),
+        (
             {"cluster": "existing", "endpoint": "127.0.0.1:8089"},
             {},
             {},

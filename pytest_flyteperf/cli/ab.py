@@ -1,13 +1,15 @@
 """`flyteperf ab`.
 
-A REF is a release (v1.16.8), a source checkout (../flyte) or a `flyte` program. Both Flytes take
-turns on one cluster, in blocks; a case ends when its answer is there, or --blocks are spent. No
-baseline is read or written. Recordings of both sides, results.json of head, base/results.json and
-delta.json lie in the folder of the run. With --json, what pytest says goes to stderr.
+A REF is a release (v1.16.8), a source checkout (../flyte) or a `flyte` program; with --cluster kind
+a release, image:REPOSITORY:TAG or a checkout with a Dockerfile. Both Flytes take turns on one
+cluster, in blocks; a case ends when its answer is there, or --blocks are spent. No baseline is read
+or written. Recordings of both sides, results.json of head, base/results.json and delta.json lie in
+the folder of the run. With --json, what pytest says goes to stderr.
 
 Examples:
   flyteperf ab --base v1.16.8 --head ../flyte
   flyteperf ab --base v1.16.8 --head v1.16.8 --head-config tuned.yaml -- -k echo_chain
+  flyteperf ab --cluster kind --base v1.16.8 --head image:flyte:mine -- -k short_task
   flyteperf ab --base chart:flyte-binary --head chart:flyte-core   on a kind cluster each, told only
 """
 
@@ -40,6 +42,7 @@ DOCUMENTS = ("results", "delta", "base/results")
 SHARED = (
     *("blocks", "repeats", "warmups", "short", "full", "nightly", "strict", "timeout", "seed"),
     *("cluster", "database", "keep", "wait", "out"),
+    *("chart", "values", "images", "node-image", "task-image", "store-image", "database-image"),
 )
 """Settings that mean the same for both sides."""
 FAILED = 1

@@ -72,7 +72,7 @@ def core_values(  # noqa: PLR0913 # each says where one thing is
     cluster: Cluster,
     *,
     images: Mapping[str, tuple[str, str]],
-    subject: str,
+    start: str,
     database_password: str,
     traces_token: str,
     ports: tuple[int, int],
@@ -80,7 +80,7 @@ def core_values(  # noqa: PLR0913 # each says where one thing is
     """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP."""
     grpc_port, http_port = ports
     variables: list[Value] = [
-        {"name": "FLYTEPERF_SUBJECT", "value": subject},
+        {"name": "FLYTEPERF_START", "value": start},
         {"name": "OTEL_BSP_MAX_QUEUE_SIZE", "value": str(TRACE_QUEUE)},
         {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": str(TRACE_DELAY_MS)},
         {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -136,8 +137,12 @@ def prepare(  # noqa: PLR0913 # the door of the room
     )
 
 
-def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> Deployment:
+def deploy(
+    cluster: Cluster, request: Request, progress: Progress = silent, *, fresh: bool = False
+) -> Deployment:
     """Return a running Flyte as requested, installing or upgrading the release if need be.
+
+    With `fresh` its pods start anew, also where the same Flyte runs; database and store stay.
 
     Raises:
         DeploymentError: it does not come up; one line with what Kubernetes and its log say.
@@ -146,13 +151,14 @@ def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> D
     with FileLock(directory / "deploy.lock"), KubeApi.from_kubeconfig(cluster.kubeconfig) as api:
         beat = Beat(progress, f"deploying Flyte {request.flyte}")
         subject = _subject(request)
-        found = _find(directory, subject)
+        found = None if fresh else _find(directory, subject)
         if found is not None:
             await_pods(api, manifests.NAMESPACE, READY_S, beat)
             return found
         (directory / _FILE).unlink(missing_ok=True)
         load(cluster, request.images, progress)
-        _install(cluster, request, subject, api, beat)
+        start = f"{subject.digest}-{secrets.token_hex(4)}" if fresh else subject.digest
+        _install(cluster, request, start, api, beat)
         pods = await_pods(api, manifests.NAMESPACE, READY_S, beat)
         await_definition(cluster, beat)
         endpoint = f"127.0.0.1:{secrets_of(cluster).admin_port}"
@@ -180,10 +186,10 @@ def deploy(cluster: Cluster, request: Request, progress: Progress = silent) -> D
             image=request.task_image,
             ships_code=True,
         )
-        fresh = (directory / _FILE).with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(msgspec.json.encode(deployment))
-        fresh.replace(directory / _FILE)
+        written = (directory / _FILE).with_suffix(".new")
+        written.touch(mode=0o600)
+        written.write_bytes(msgspec.json.encode(deployment))
+        written.replace(directory / _FILE)
         return deployment
 
 
@@ -195,9 +201,7 @@ def _find(directory: Path, subject: Subject) -> Deployment | None:
     return found if found.subject == subject else None
 
 
-def _install(
-    cluster: Cluster, request: Request, subject: Subject, api: KubeApi, beat: Beat
-) -> None:
+def _install(cluster: Cluster, request: Request, start: str, api: KubeApi, beat: Beat) -> None:
     kept = secrets_of(cluster)
     manifests.apply(
         api,
@@ -210,7 +214,7 @@ def _install(
     )
     folder = Path(cluster.directory, "values")
     folder.mkdir(mode=0o700, exist_ok=True)
-    ours = _values(cluster, request, subject)
+    ours = _values(cluster, request, start)
     layers: list[tuple[str, Any]] = [("ours", ours)]
     if request.values is not None:
         layers.append(("users", request.values.content))
@@ -230,7 +234,7 @@ def _install(
     )
 
 
-def _values(cluster: Cluster, request: Request, subject: Subject) -> Config:
+def _values(cluster: Cluster, request: Request, start: str) -> Config:
     """Our values for the chart."""
     kept = secrets_of(cluster)
     ports = (ADMIN_PORT, HTTP_PORT)
@@ -238,7 +242,7 @@ def _values(cluster: Cluster, request: Request, subject: Subject) -> Config:
         return core.core_values(
             cluster,
             images=request.components,
-            subject=subject.digest,
+            start=start,
             database_password=kept.database_password,
             traces_token=kept.traces_token,
             ports=ports,
@@ -246,7 +250,7 @@ def _values(cluster: Cluster, request: Request, subject: Subject) -> Config:
     return values(
         cluster,
         image=request.components[BINARY],
-        subject=subject.digest,
+        start=start,
         database_image=request.database_image,
         database_password=kept.database_password,
         traces_token=kept.traces_token,

@@ -73,7 +73,7 @@ def values(  # noqa: PLR0913 # each says where one thing is
     cluster: Cluster,
     *,
     image: tuple[str, str],
-    subject: str,
+    start: str,
     database_image: str,
     database_password: str,
     traces_token: str,
@@ -81,8 +81,7 @@ def values(  # noqa: PLR0913 # each says where one thing is
 ) -> Config:
     """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP.
 
-    The subject's digest stands among Flyte's variables, so that an image that was built anew under
-    its old tag starts anew.
+    `start` stands among Flyte's variables: where it is another, Flyte's pods start anew.
     """
     store = cluster.store
     inside = store.inside or store.endpoint
@@ -134,7 +133,7 @@ def values(  # noqa: PLR0913 # each says where one thing is
         "deployment": {
             "image": {"repository": image[0], "tag": image[1], "pullPolicy": "IfNotPresent"},
             "extraEnvVars": [
-                {"name": "FLYTEPERF_SUBJECT", "value": subject},
+                {"name": "FLYTEPERF_START", "value": start},
                 {"name": "OTEL_BSP_MAX_QUEUE_SIZE", "value": str(TRACE_QUEUE)},
                 {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": str(TRACE_DELAY_MS)},
                 {

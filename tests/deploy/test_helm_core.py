@@ -68,7 +68,7 @@ class TestValues:
         return core_values(
             CLUSTER,
             images=images_of("v1.16.8"),
-            subject="subject",
+            start="digest",
             database_password="pw",  # noqa: S106 - of an example
             traces_token="t/k=n",  # noqa: S106
             ports=(30081, 30080),

@@ -29,11 +29,11 @@ def document(content):
     return Document(path="tuned.yaml", text="", content=content, lines={})
 
 
-def ours(subject="0f517fa1"):
+def ours(start="0f517fa1"):
     return values(
         CLUSTER,
         image=("flyte", "mine"),
-        subject=subject,
+        start=start,
         database_image="registry:5000/postgres:15",
         database_password="pw",  # noqa: S106
         traces_token="t/k=n",  # noqa: S106
@@ -55,13 +55,13 @@ def test_traces_bear_the_clusters_token():
     assert variables["OTEL_EXPORTER_OTLP_HEADERS"] == "authorization=Bearer%20t%2Fk%3Dn"
 
 
-def test_another_subject_under_the_same_tag_is_another_pod():
-    before, after = (ours(subject)["deployment"]["extraEnvVars"] for subject in ("old", "new"))
+def test_another_start_is_another_pod():
+    before, after = (ours(start)["deployment"]["extraEnvVars"] for start in ("old", "new"))
 
     assert [(b, a) for b, a in zip(before, after, strict=True) if b != a] == [
         (
-            {"name": "FLYTEPERF_SUBJECT", "value": "old"},
-            {"name": "FLYTEPERF_SUBJECT", "value": "new"},
+            {"name": "FLYTEPERF_START", "value": "old"},
+            {"name": "FLYTEPERF_START", "value": "new"},
         )
     ]
 
