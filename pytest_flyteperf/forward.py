@@ -10,7 +10,7 @@ import selectors
 import socket
 import ssl
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -62,22 +62,24 @@ class Service(Frozen, frozen=True):
 class Forward:
     """Listens on loopback while in the block; `endpoint` is where."""
 
-    def __init__(self, kubeconfig: str, service: Service) -> None:
+    def __init__(self, kubeconfig: str, service: Service, port: int = 0) -> None:
+        """Prepare to listen on a port of this machine, any free one where it is 0."""
         self._kubeconfig = kubeconfig
         self._service = service
+        self._port = port
         self._open: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
         """Listen, once a first connection could be opened.
 
         Raises:
-            DeploymentError: there is no such service, none of its pods is ready, or the API server
-                does not let us through.
+            DeploymentError: there is no such service, none of its pods is ready, the API server
+                does not let us through, or the port is taken.
         """
         self._api = KubeApi.from_kubeconfig(self._kubeconfig)
         try:
             self._tunnel().close()
-            self._listener = socket.create_server(("127.0.0.1", 0))
+            self._listener = _listen(self._port, self._service)
         except BaseException:
             self._api.close()
             raise
@@ -182,14 +184,28 @@ def reached(deployment: Deployment) -> Iterator[Deployment]:
     """The deployment with an `admin_endpoint` that this process reaches while in the block.
 
     Raises:
-        DeploymentError: its service cannot be reached.
+        DeploymentError: one of its services cannot be reached.
     """
-    service = Service.parse(deployment.admin_service or "")
-    if service is None:
+    kubeconfig = deployment.cluster.kubeconfig
+    with ExitStack() as forwards:
+        for text, port in deployment.forwards.items():
+            if (further := Service.parse(text)) is not None:
+                forwards.enter_context(Forward(kubeconfig, further, port))
+        service = Service.parse(deployment.admin_service or "")
+        if service is not None:
+            endpoint = forwards.enter_context(Forward(kubeconfig, service)).endpoint
+            deployment = msgspec.structs.replace(deployment, admin_endpoint=endpoint)
         yield deployment
-        return
-    with Forward(deployment.cluster.kubeconfig, service) as forward:
-        yield msgspec.structs.replace(deployment, admin_endpoint=forward.endpoint)
+
+
+def _listen(port: int, service: Service) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise DeploymentError(
+            f"port {port}, which leads to {service}: {error.strerror}; "
+            "end the other run that uses this Flyte"
+        ) from None
 
 
 def target(api: KubeApi, service: Service) -> tuple[str, int]:

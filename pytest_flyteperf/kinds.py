@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from pytest_flyteperf.deploy import processes
 from pytest_flyteperf.deploy.request import Request, prepare
@@ -18,10 +19,11 @@ from pytest_flyteperf.model import Cluster, Deployment
 from pytest_flyteperf.progress import Progress
 from pytest_flyteperf.provision import local
 from pytest_flyteperf.provision.machine_lock import MachineLock
+from pytest_flyteperf.provision.programs import PYTHON
 from pytest_flyteperf.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_flyteperf.deploy import helm
+    from pytest_flyteperf.deploy import external, helm
     from pytest_flyteperf.provision import command, kind
 
 
@@ -185,8 +187,15 @@ class Existing:
         from pytest_flyteperf.deploy import external
 
         del control
+        return external.find(cluster, self._sought(cluster), self._progress)
+
+    def _sought(self, cluster: Cluster) -> external.Sought:
+        """Which Flyte is meant, and how it is to be used."""
+        from pytest_flyteperf.deploy import external
+
+        del cluster  # it says nothing of its Flyte
         settings = self._settings
-        sought = external.Sought(
+        return external.Sought(
             project=settings.project,
             domain=settings.domain,
             endpoint=settings.endpoint,
@@ -195,7 +204,6 @@ class Existing:
             jaeger=settings.traces or settings.jaeger,
             prometheus=settings.prometheus,
         )
-        return external.find(cluster, sought, self._progress)
 
     def renew(self, cluster: Cluster, control: Control | None) -> Deployment:
         del control
@@ -233,10 +241,68 @@ class Provisioned(Existing):
         namespace = f"{settings.project}-{settings.domain}"
         return _lease(cluster, namespace, who, settings, self._progress)
 
+    def _sought(self, cluster: Cluster) -> external.Sought:
+        from pytest_flyteperf.provision import command
+
+        return replace(super()._sought(cluster), forwards=command.forwards(cluster))
+
     def _provisioner(self) -> command.Provisioner:
         from pytest_flyteperf.provision import command
 
         return command.find_provisioner(self._settings.cluster, self._settings.root)
+
+
+class Installed(Provisioned):
+    """A cluster of the user's that has no Flyte: one is put there, and taken off again."""
+
+    def ensure(self) -> None:
+        """Check what was asked for; nothing is changed yet."""
+        from pytest_flyteperf.deploy import helm
+
+        settings = self._settings
+        helm.prepare(
+            settings.flyte,
+            chart=settings.chart,
+            task_image=settings.task_image,
+            store_image=settings.store_image,
+            database_image=settings.database_image,
+            values_file=settings.values,
+            config=settings.config,
+            images=settings.images,
+            progress=self._progress,
+        )
+
+    def _sought(self, cluster: Cluster) -> external.Sought:
+        from pytest_flyteperf.deploy import helm, manifests, onto
+
+        sought = super()._sought(cluster)
+        if sought.task_image is None:
+            sought = replace(sought, task_image=helm.TASK_IMAGE)
+        if sought.jaeger is None and self._settings.jaeger_image != onto.NONE:
+            where = f"{manifests.NAMESPACE}/{manifests.JAEGER}:{manifests.JAEGER_QUERY}"
+            sought = replace(sought, jaeger=where)
+        return sought
+
+    def _provisioner(self) -> command.Provisioner:
+        from pytest_flyteperf.provision import command
+
+        settings = self._settings
+        asked = {
+            "kubeconfig": settings.kubeconfig,
+            "context": settings.context,
+            "flyte": settings.flyte,
+            "chart": settings.chart,
+            "images": settings.images,
+            "values": settings.values,
+            "config": settings.config,
+            "store-image": settings.store_image,
+            "database-image": settings.database_image,
+            "jaeger-image": settings.jaeger_image,
+        }
+        given = [f"--{name}={value}" for name, value in asked.items() if value is not None]
+        return command.Provisioner(
+            argv=(*PYTHON, "pytest_flyteperf.deploy.onto", *given), name="helm", makes="Flyte"
+        )
 
 
 class Given:
@@ -304,6 +370,8 @@ def choose(settings: Settings, progress: Progress) -> Kind:
     """The kind of cluster that settings ask for."""
     if settings.deployment is not None:
         return Given(settings, progress)
+    if settings.install:
+        return Installed(settings, progress)
     return KINDS.get(settings.cluster, Provisioned)(settings, progress)
 
 

@@ -131,6 +131,9 @@ class Deployment(Frozen, frozen=True):
     admin_service: str | None = None
     """`NAMESPACE/SERVICE:PORT` of it, where this machine reaches it through the API server alone:
     `admin_endpoint` is then a port of whatever process forwards it."""
+    forwards: dict[str, int] = {}
+    """Further services, likewise, and the ports of this machine that have to lead to them: signed
+    addresses of an object store name one."""
     flyte_config: str | None = None
     """Configuration file of flytekit's that says how to reach it: TLS, credentials. Without one
     it is plain gRPC."""
@@ -630,7 +633,7 @@ class Metric(Frozen, frozen=True):
     exact: bool = False
     """A count that must be equal in every repeat of an unchanged system."""
     exact_without_pods: bool = False
-    """Exact where the execution starts no pod, ranged otherwise."""
+    """Exact where the execution starts neither a pod nor another execution, ranged otherwise."""
 
 
 METRICS: dict[str, Metric] = {

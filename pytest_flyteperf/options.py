@@ -260,6 +260,12 @@ OPTIONS: tuple[Option, ...] = (
         metavar="IMAGE",
     ),
     Option(
+        name="install",
+        kind=bool,
+        default=False,
+        help="existing: put Flyte onto the cluster by its chart, and take it off again at the end",
+    ),
+    Option(
         name="chart",
         kind=str,
         default="flyte-binary",
@@ -302,6 +308,13 @@ OPTIONS: tuple[Option, ...] = (
         kind=str,
         default="postgres:15-alpine",
         help="image of the PostgreSQL that is deployed beside Flyte",
+        metavar="IMAGE",
+    ),
+    Option(
+        name="jaeger-image",
+        kind=str,
+        default="jaegertracing/all-in-one:1.60",
+        help="--flyteperf-install: image of the Jaeger that keeps Flyte's traces; none: without",
         metavar="IMAGE",
     ),
     Option(

@@ -50,12 +50,14 @@ class Settings(NamedTuple):
     project: str
     domain: str
     node_image: str | None
+    install: bool
     chart: str
     images: str | None
     values: Path | None
     task_image: str | None
     store_image: str
     database_image: str
+    jaeger_image: str
     baseline: bool
     baseline_dir: Path
     update: Update
@@ -161,6 +163,10 @@ def _check_cluster(settings: Settings) -> None:
         )
     if settings.cluster == "existing" and settings.kubeconfig is None:
         raise UsageError("--flyteperf-cluster existing: give --flyteperf-kubeconfig, too")
+    if settings.install and settings.cluster != "existing":
+        raise UsageError(
+            "--flyteperf-install: is for clusters that exist; give --flyteperf-cluster existing"
+        )
 
 
 def _check_comparison(settings: Settings) -> None:

@@ -11,14 +11,14 @@ import argparse
 
 from pytest_flyteperf.cli.output import ProgressLine, say, say_json
 from pytest_flyteperf.cli.parser import add_json, add_options
-from pytest_flyteperf.cli.project import settings
+from pytest_flyteperf.cli.project import STACK_OPTIONS, settings
 from pytest_flyteperf.provision import local
 from pytest_flyteperf.stack import Stack
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Which clusters."""
-    add_options(parser, ("cluster", "flyte", "node-image", "store-image"))
+    add_options(parser, STACK_OPTIONS)
     parser.add_argument("--all", action="store_true", help="all clusters of this user")
     add_json(parser)
 

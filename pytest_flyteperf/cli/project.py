@@ -16,6 +16,7 @@ from pytest_flyteperf.settings import Settings, resolve
 STACK_OPTIONS = (
     *("cluster", "flyte", "config", "database", "node-image", "chart", "images", "values"),
     *("task-image", "store-image", "database-image", "kubeconfig", "context", "endpoint"),
+    *("install", "jaeger-image"),
     *("flyte-config", "project", "domain", "traces", "jaeger", "prometheus"),
 )
 """Settings that say which cluster and which Flyte."""

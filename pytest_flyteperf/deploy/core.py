@@ -7,11 +7,9 @@ configuration lies in a configmap for each part; `--flyteperf-config` is spread 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from pytest_flyteperf.deploy import manifests
-from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, TRACE_QUEUE
-from pytest_flyteperf.deploy.values import store_variables
+from pytest_flyteperf.deploy.values import flyte_variables, store_variables, tracing
 from pytest_flyteperf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,20 +72,11 @@ def core_values(  # noqa: PLR0913 # each says where one thing is
     images: Mapping[str, tuple[str, str]],
     start: str,
     database_password: str,
-    traces_token: str,
-    ports: tuple[int, int],
+    traces_token: str | None,
+    ports: tuple[int, int] | None,
 ) -> Config:
-    """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP."""
-    grpc_port, http_port = ports
-    variables: list[Value] = [
-        {"name": "FLYTEPERF_START", "value": start},
-        {"name": "OTEL_BSP_MAX_QUEUE_SIZE", "value": str(TRACE_QUEUE)},
-        {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": str(TRACE_DELAY_MS)},
-        {
-            "name": "OTEL_EXPORTER_OTLP_HEADERS",
-            "value": f"authorization=Bearer%20{quote(traces_token, safe='')}",
-        },
-    ]
+    """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP, if it has any."""
+    variables = flyte_variables(start, traces_token)
     image: dict[str, Value] = {
         name: {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
         for name, (repository, tag) in images.items()
@@ -97,14 +86,7 @@ def core_values(  # noqa: PLR0913 # each says where one thing is
             "image": image["flyteadmin"],
             "env": variables,
             "initialProjects": ["flytesnacks"],
-            "service": {
-                "type": "NodePort",
-                # The chart's own ports take no number: these lead to the same.
-                "additionalPorts": [
-                    _port("flyteperf-grpc", 8189, 8089, grpc_port),
-                    _port("flyteperf-http", 8188, 8088, http_port),
-                ],
-            },
+            "service": _service(ports),
         },
         "flytepropeller": {"image": image["flytepropeller"], "podEnv": variables},
         "datacatalog": {"image": image["datacatalog"], "podEnv": variables},
@@ -128,13 +110,7 @@ def core_values(  # noqa: PLR0913 # each says where one thing is
             "custom": _storage(cluster),
         },
         "configmap": {
-            "otel": {
-                "otel": {
-                    "type": "otlpgrpc",
-                    "otlpgrpc": {"endpoint": cluster.otlp_endpoint},
-                    "sampler": {"parentSampler": "always"},
-                }
-            },
+            "otel": tracing(cluster),
             "k8s": {"plugins": {"k8s": {"default-env-vars": store_variables(cluster)}}},
             "logger": {"logger": {"level": 4, "show-source": True}},
             "task_resource_defaults": {
@@ -178,6 +154,19 @@ def core_config(cluster: Cluster, overrides: Document) -> Config:
         maps["k8s"]["plugins"] = plugins | {"k8s": k8s | {"default-env-vars": both}}
     configmap: dict[str, Value] = dict(maps)
     return {"configmap": configmap}
+
+
+def _service(ports: tuple[int, int] | None) -> Value:
+    if ports is None:
+        return {"type": "ClusterIP"}
+    return {
+        "type": "NodePort",
+        # The chart's own ports take no number: these lead to the same.
+        "additionalPorts": [
+            _port("flyteperf-grpc", 8189, 8089, ports[0]),
+            _port("flyteperf-http", 8188, 8088, ports[1]),
+        ],
+    }
 
 
 def _port(name: str, port: int, target: int, node_port: int) -> Value:

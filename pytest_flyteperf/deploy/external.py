@@ -38,6 +38,8 @@ class Sought(Frozen, frozen=True):
     where their code is already."""
     jaeger: str | None = None
     """Where Flyte's traces are kept: see `Deployment.jaeger`."""
+    forwards: dict[str, int] = msgspec.field(default_factory=dict)
+    """As in `Deployment.forwards`."""
     prometheus: str | None = None
     """URL of a Prometheus that scrapes Propeller; else its pods are read."""
 
@@ -65,6 +67,7 @@ def find(cluster: Cluster, sought: Sought, progress: Progress = silent) -> Deplo
         ),
         admin_endpoint=endpoint,
         admin_service=service,
+        forwards=sought.forwards,
         flyte_config=sought.flyte_config,
         project=sought.project,
         domain=sought.domain,

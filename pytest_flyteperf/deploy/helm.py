@@ -1,14 +1,12 @@
 """Flyte on a cluster by its helm chart, with database and object store beside it.
 
-One release a cluster, in one namespace. Another subject upgrades it; the same one is left as it is.
+Another subject upgrades the release; the same one is left as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +18,21 @@ from filelock import FileLock
 from pytest_flyteperf.deploy import core, manifests
 from pytest_flyteperf.deploy.admin_ready import STAND_IN, await_admin
 from pytest_flyteperf.deploy.config import TRACE_DELAY_MS, check_overrides
-from pytest_flyteperf.deploy.definition import await_definition
 from pytest_flyteperf.deploy.discovery import METRICS_PORT, NAME, PROPELLERS
 from pytest_flyteperf.deploy.environment import gather_environment
 from pytest_flyteperf.deploy.images import build, checkout_of
 from pytest_flyteperf.deploy.leftovers import remove_unfinished
 from pytest_flyteperf.deploy.readiness import await_pods
-from pytest_flyteperf.deploy.values import BINARY, image_of, images_given, inline_values, values
+from pytest_flyteperf.deploy.release import (
+    DOMAIN,
+    PROJECT,
+    READY_S,
+    RELEASE,
+    Access,
+    install,
+    run_helm,
+)
+from pytest_flyteperf.deploy.values import BINARY, image_of, images_given
 from pytest_flyteperf.deploy.yamlfile import Document, read_yaml
 from pytest_flyteperf.errors import DeploymentError, UsageError
 from pytest_flyteperf.kubeapi import KubeApi
@@ -37,19 +43,13 @@ from pytest_flyteperf.provision.kind import ADMIN_PORT, HTTP_PORT, STORE_PORT, l
 from pytest_flyteperf.provision.requirements import require, require_helm
 
 if TYPE_CHECKING:
-    from pytest_flyteperf.deploy.config import Config
     from pytest_flyteperf.model import Cluster
 
-RELEASE = "flyte"
 TASK_IMAGE = f"cr.flyte.org/flyteorg/flytekit:py{sys.version_info[0]}.{sys.version_info[1]}-latest"
 """Flytekit's own, for the Python that runs pytest."""
 REPOSITORY = "https://flyteorg.github.io/flyte"
 CHARTS = ("flyte-binary", core.NAME)
 """Charts that may be named without saying where they are."""
-HELM_S = 120.0
-READY_S = 300.0
-"""Images may have to be pulled."""
-PROJECT, DOMAIN = "flytesnacks", "development"
 _FILE = "deployment.json"
 
 
@@ -158,10 +158,17 @@ def deploy(
         (directory / _FILE).unlink(missing_ok=True)
         load(cluster, request.images, progress)
         start = f"{subject.digest}-{secrets.token_hex(4)}" if fresh else subject.digest
-        _install(cluster, request, start, api, beat)
-        pods = await_pods(api, manifests.NAMESPACE, READY_S, beat)
-        await_definition(cluster, beat)
-        endpoint = f"127.0.0.1:{secrets_of(cluster).admin_port}"
+        kept = secrets_of(cluster)
+        access = Access(
+            database_password=kept.database_password,
+            traces_token=kept.traces_token,
+            admin_ports=(ADMIN_PORT, HTTP_PORT),
+            store_port=STORE_PORT,
+        )
+        namespaces = (manifests.NAMESPACE, f"{PROJECT}-{DOMAIN}")
+        manifests.apply(api, tuple(map(manifests.namespace, namespaces)))
+        pods = install(cluster, request, access, start, api, beat)
+        endpoint = f"127.0.0.1:{kept.admin_port}"
         stand_in = await_admin(endpoint, beat)[1] == STAND_IN
         removed = remove_unfinished(api)
         if removed:
@@ -201,63 +208,6 @@ def _find(directory: Path, subject: Subject) -> Deployment | None:
     return found if found.subject == subject else None
 
 
-def _install(cluster: Cluster, request: Request, start: str, api: KubeApi, beat: Beat) -> None:
-    kept = secrets_of(cluster)
-    manifests.apply(
-        api,
-        (
-            manifests.namespace(manifests.NAMESPACE),
-            manifests.namespace(f"{PROJECT}-{DOMAIN}"),
-            *manifests.store(request.store_image, cluster.store, STORE_PORT),
-            *manifests.database(request.database_image, kept.database_password),
-        ),
-    )
-    folder = Path(cluster.directory, "values")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    ours = _values(cluster, request, start)
-    layers: list[tuple[str, Any]] = [("ours", ours)]
-    if request.values is not None:
-        layers.append(("users", request.values.content))
-    if request.overrides is not None:
-        spread = core.core_config if request.is_core else inline_values
-        layers.append(("config", spread(cluster, request.overrides)))
-    files = []
-    for name, content in layers:
-        path = folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(content), encoding="utf-8")
-        files += ["--values", str(path)]
-    beat.tick("helm")
-    _helm(
-        request.helm,
-        *("upgrade", RELEASE, *request.chart, "--install", "--namespace", manifests.NAMESPACE),
-        *("--kubeconfig", cluster.kubeconfig, *files),
-    )
-
-
-def _values(cluster: Cluster, request: Request, start: str) -> Config:
-    """Our values for the chart."""
-    kept = secrets_of(cluster)
-    ports = (ADMIN_PORT, HTTP_PORT)
-    if request.is_core:
-        return core.core_values(
-            cluster,
-            images=request.components,
-            start=start,
-            database_password=kept.database_password,
-            traces_token=kept.traces_token,
-            ports=ports,
-        )
-    return values(
-        cluster,
-        image=request.components[BINARY],
-        start=start,
-        database_image=request.database_image,
-        database_password=kept.database_password,
-        traces_token=kept.traces_token,
-        ports=ports,
-    )
-
-
 def _locate(chart: str) -> tuple[str, ...]:
     """Arguments of helm for a chart: a folder, a tgz, `oci://...`, or a name with its version."""
     path = Path(chart).expanduser()
@@ -279,31 +229,10 @@ def _locate(chart: str) -> tuple[str, ...]:
 
 def _chart_name(helm: str, located: tuple[str, ...]) -> str:
     try:
-        shown = yaml.safe_load(_helm(helm, "show", "chart", *located))
+        shown = yaml.safe_load(run_helm(helm, "show", "chart", *located))
         return f"{shown['name']} {shown['version']}"
     except (yaml.YAMLError, KeyError, TypeError):
         raise DeploymentError(f"helm: {located[0]}: tells no name and version of a chart") from None
-
-
-def _helm(helm: str, *arguments: str) -> bytes:
-    try:
-        done = subprocess.run(
-            (helm, *arguments),
-            capture_output=True,
-            check=False,
-            timeout=HELM_S,
-            stdin=subprocess.DEVNULL,
-            env={k: v for k, v in os.environ.items() if k != "KUBECONFIG"},
-        )
-    except OSError as error:
-        raise DeploymentError(f"{helm}: {error.strerror}; reinstall helm") from None
-    except subprocess.TimeoutExpired:
-        raise DeploymentError(f"helm {arguments[0]}: took longer than {HELM_S:.0f} s") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").split("Error:")[-1]
-        reason = " ".join(said.split())[:400] or f"exit code {done.returncode}"
-        raise DeploymentError(f"helm {arguments[0]}: {reason}")
-    return done.stdout
 
 
 def _subject(request: Request) -> Subject:

@@ -20,7 +20,11 @@ DATABASE_NAME = "flyte"
 DATABASE_USER = "flyte"
 STORE_PORT = 9000
 POSTGRES_PORT = 5432
+JAEGER = "flyteperf-jaeger"
+JAEGER_OTLP = 4317
+JAEGER_QUERY = 16686
 LABEL = "app.kubernetes.io/managed-by"
+INSTANCE = "app.kubernetes.io/instance"
 MANAGER = "pytest-flyteperf"
 _APPLY = "application/apply-patch+yaml"
 _PATHS = {
@@ -33,13 +37,18 @@ _PATHS = {
 Manifest = dict[str, Any]
 
 
-def namespace(name: str) -> Manifest:
-    """A namespace."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+def namespace(name: str, owner: str | None = None) -> Manifest:
+    """A namespace, with who made it as its instance."""
+    labels = {LABEL: MANAGER, INSTANCE: owner} if owner else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": labels},
+    }
 
 
-def store(image: str, s3: ObjectStore, node_port: int) -> tuple[Manifest, ...]:
-    """The S3 store (versitygw) and its service, also on a port of the node."""
+def store(image: str, s3: ObjectStore, node_port: int | None) -> tuple[Manifest, ...]:
+    """The S3 store (versitygw) and its service, also on a port of the node where one is given."""
     environment = {"ROOT_ACCESS_KEY": s3.access_key, "ROOT_SECRET_KEY": s3.secret_key}
     container = {
         "image": image,
@@ -58,7 +67,7 @@ def store(image: str, s3: ObjectStore, node_port: int) -> tuple[Manifest, ...]:
     return (
         _secret(STORE, environment),
         _deployment(STORE, container, volumes),
-        _service(STORE, STORE_PORT, node_port),
+        _service(STORE, {"s3": STORE_PORT}, node_port),
     )
 
 
@@ -81,7 +90,21 @@ def database(image: str, password: str) -> tuple[Manifest, ...]:
     return (
         _secret(DATABASE, environment),
         _deployment(DATABASE, container, [{"name": "data", "emptyDir": {}}]),
-        _service(DATABASE, POSTGRES_PORT, None),
+        _service(DATABASE, {"postgres": POSTGRES_PORT}),
+    )
+
+
+def jaeger(image: str) -> tuple[Manifest, ...]:
+    """A Jaeger that keeps Flyte's traces in memory, and its service."""
+    environment = {"COLLECTOR_OTLP_ENABLED": "true", "MEMORY_MAX_TRACES": "200000"}
+    container = {
+        "image": image,
+        "readinessProbe": {"httpGet": {"path": "/", "port": 14269}, "periodSeconds": 1},
+    }
+    return (
+        _secret(JAEGER, environment),
+        _deployment(JAEGER, container, []),
+        _service(JAEGER, {"otlp": JAEGER_OTLP, "query": JAEGER_QUERY}),
     )
 
 
@@ -130,10 +153,13 @@ def _deployment(name: str, container: Manifest, volumes: list[Manifest]) -> Mani
     }
 
 
-def _service(name: str, port: int, node_port: int | None) -> Manifest:
-    exposed: Manifest = {"port": port, "targetPort": port, "protocol": "TCP"}
+def _service(name: str, ports: dict[str, int], node_port: int | None = None) -> Manifest:
+    exposed: list[Manifest] = [
+        {"name": called, "port": port, "targetPort": port, "protocol": "TCP"}
+        for called, port in ports.items()
+    ]
     if node_port is not None:
-        exposed["nodePort"] = node_port
+        exposed[0]["nodePort"] = node_port
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -141,7 +167,7 @@ def _service(name: str, port: int, node_port: int | None) -> Manifest:
         "spec": {
             "type": "ClusterIP" if node_port is None else "NodePort",
             "selector": {"app": name},
-            "ports": [exposed],
+            "ports": exposed,
         },
     }
 

@@ -76,23 +76,18 @@ def values(  # noqa: PLR0913 # each says where one thing is
     start: str,
     database_image: str,
     database_password: str,
-    traces_token: str,
-    ports: tuple[int, int],
+    traces_token: str | None,
+    ports: tuple[int, int] | None,
 ) -> Config:
-    """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP.
+    """Our values; `ports` are the node ports of FlyteAdmin's gRPC and HTTP, if it has any.
 
     `start` stands among Flyte's variables: where it is another, Flyte's pods start anew.
     """
     store = cluster.store
     inside = store.inside or store.endpoint
     postgres, _, postgres_tag = database_image.rpartition(":")
-    grpc_port, http_port = ports
     inline: Config = {
-        "otel": {
-            "type": "otlpgrpc",
-            "otlpgrpc": {"endpoint": cluster.otlp_endpoint},
-            "sampler": {"parentSampler": "always"},
-        },
+        **tracing(cluster),
         "plugins": {"k8s": {"default-env-vars": store_variables(cluster)}},
         # Signed addresses are for this machine.
         "storage": {"signedURL": {"stowConfigOverride": {"endpoint": store.endpoint}}},
@@ -132,22 +127,42 @@ def values(  # noqa: PLR0913 # each says where one thing is
         },
         "deployment": {
             "image": {"repository": image[0], "tag": image[1], "pullPolicy": "IfNotPresent"},
-            "extraEnvVars": [
-                {"name": "FLYTEPERF_START", "value": start},
-                {"name": "OTEL_BSP_MAX_QUEUE_SIZE", "value": str(TRACE_QUEUE)},
-                {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": str(TRACE_DELAY_MS)},
-                {
-                    "name": "OTEL_EXPORTER_OTLP_HEADERS",
-                    "value": f"authorization=Bearer%20{quote(traces_token, safe='')}",
-                },
-            ],
+            "extraEnvVars": flyte_variables(start, traces_token),
             "waitForDB": {"image": {"repository": postgres, "tag": postgres_tag}},
         },
         "service": {
             "type": "NodePort",
-            "nodePorts": {"grpc": str(grpc_port), "http": str(http_port)},
-        },
+            "nodePorts": {"grpc": str(ports[0]), "http": str(ports[1])},
+        }
+        if ports
+        else {"type": "ClusterIP"},
     }
+
+
+def tracing(cluster: Cluster) -> Config:
+    """Flyte's section `otel`; none where nobody takes its traces."""
+    if cluster.otlp_endpoint is None:
+        return {}
+    return {
+        "otel": {
+            "type": "otlpgrpc",
+            "otlpgrpc": {"endpoint": cluster.otlp_endpoint},
+            "sampler": {"parentSampler": "always"},
+        }
+    }
+
+
+def flyte_variables(start: str, traces_token: str | None) -> list[Value]:
+    """Environment variables of Flyte's own pods."""
+    variables = {
+        "FLYTEPERF_START": start,
+        "OTEL_BSP_MAX_QUEUE_SIZE": str(TRACE_QUEUE),
+        "OTEL_BSP_SCHEDULE_DELAY": str(TRACE_DELAY_MS),
+    }
+    if traces_token is not None:
+        bearer = quote(traces_token, safe="")
+        variables["OTEL_EXPORTER_OTLP_HEADERS"] = f"authorization=Bearer%20{bearer}"
+    return [{"name": name, "value": value} for name, value in variables.items()]
 
 
 def inline_values(cluster: Cluster, overrides: Document) -> Config:

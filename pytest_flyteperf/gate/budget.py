@@ -30,7 +30,7 @@ def check(policy: Policy, baseline: Baseline) -> None:
         metric = METRICS[name]
         sample = sample_of(
             metric,
-            kind_of(metric, baseline.values(name), podless=False),
+            kind_of(metric, baseline.values(name), untimed=False),
             baseline.sessions,
             before[-1] if before else (),
             tolerance=(tolerance, "asked"),

@@ -169,10 +169,11 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
     beside = None if baseline is None else pace_beside(baseline.sessions, valid, policy, turns)
     before_pods = () if baseline is None else baseline.values("pods")
     podless = not any((*before_pods, *known(valid, "pods"))) and bool(before_pods)
+    untimed = podless and not any(one.shape and one.shape.executions > 1 for one in valid)
     for metric in METRICS.values():
         before = () if baseline is None else baseline.values(metric.name)
         now = known(valid, metric.name)
-        kind = kind_of(metric, before, podless=podless)
+        kind = kind_of(metric, before, untimed=untimed)
         optional = metric.name in WHERE_TOLD
         asked = policy.gate is not None and metric.name in policy.gate and not optional
         if not before and not now and not (asked and valid):

@@ -33,14 +33,18 @@ def known(valid: Sequence[Measures], name: str) -> tuple[int, ...]:
     return tuple(value for m in valid if (value := m.metrics.get(name)) is not None)
 
 
-def kind_of(metric: Metric, before: Sequence[int], *, podless: bool) -> Kind:
-    """A count is exact only if the baseline's own repeats agree on it."""
+def kind_of(metric: Metric, before: Sequence[int], *, untimed: bool) -> Kind:
+    """A count is exact only if the baseline's own repeats agree on it.
+
+    `untimed` executions have neither pods nor child executions, whose ends come when they come:
+    how often Propeller looks, and so what it writes, does not hang on clocks.
+    """
     if metric.unit is not Unit.COUNT:
         return Kind.MAGNITUDE
     usual = max(Counter(before).values(), default=0)
     if metric.exact and usual == len(before):
         return Kind.EXACT
-    if metric.exact_without_pods and podless and usual >= AGREEMENT * len(before):
+    if metric.exact_without_pods and untimed and usual >= AGREEMENT * len(before):
         return Kind.EXACT
     return Kind.RANGED
 

@@ -1,6 +1,8 @@
 """Clusters that a program of the user's makes: k3d, terraform, whatever has a kubeconfig.
 
-`PROGRAM up NAME FOLDER` makes a cluster of that name and writes `FOLDER/kubeconfig`;
+`PROGRAM up NAME FOLDER` makes a cluster of that name and writes `FOLDER/kubeconfig`, and, where
+signed addresses of its object store name a port of this machine, `FOLDER/forwards`: a line
+`NAMESPACE/SERVICE:PORT PORT` for each port that has to lead into the cluster;
 `PROGRAM describe NAME FOLDER` prints one line that says what it is, for baselines' keys;
 `PROGRAM down NAME FOLDER` deletes it, and succeeds where it is gone. FOLDER is the cluster's own,
 for what the program wants to keep. `down` is written into the journal before `up` is run: a killed
@@ -25,11 +27,12 @@ from pytest_flyteperf.engine.journal import Journal, Undo
 from pytest_flyteperf.engine.process import CLUSTER_MARKER
 from pytest_flyteperf.engine.reap import reap_cluster
 from pytest_flyteperf.errors import ClusterError, UsageError
+from pytest_flyteperf.forward import Service
 from pytest_flyteperf.kubeapi import KubeApi
 from pytest_flyteperf.model import Cluster, Frozen, ObjectStore
 from pytest_flyteperf.progress import Beat, Progress, silent
 from pytest_flyteperf.provision.existing import UNKNOWN, Wish, chosen, write_private
-from pytest_flyteperf.provision.layout import CLUSTER_FILE, HANDOVER_S
+from pytest_flyteperf.provision.layout import CLUSTER_FILE, HANDOVER_S, layout_of
 from pytest_flyteperf.provision.owner import (
     await_supervisor,
     create,
@@ -51,12 +54,24 @@ GROUP = "pytest_flyteperf.provisioners"
 LONGEST_S = 3600.0
 """Longest that `up` and `down` may take each: clouds take a quarter of an hour."""
 DESCRIBE_S = 60.0
+KUBECONFIG = "kubeconfig"
+FORWARDS = "forwards"
+_OWN = "provisioner"
+"""The program's folder, in the data of the cluster's."""
 
 
 class Provisioner(Frozen, frozen=True):
     """A program that makes clusters."""
 
     argv: tuple[str, ...]
+    name: str = ""
+    """What users call it; its file's name without."""
+    makes: str = "cluster"
+
+    @property
+    def called(self) -> str:
+        """How it is named to users."""
+        return self.name or Path(self.argv[0]).name
 
     @property
     def digest(self) -> str:
@@ -125,6 +140,26 @@ def find(provisioner: Provisioner, project: Path) -> Cluster | None:
     return usable(_directory(provisioner, project))
 
 
+def forwards(cluster: Cluster) -> dict[str, int]:
+    """Services of the cluster, and the ports of this machine that have to lead to them."""
+    return _read_forwards(layout_of(Path(cluster.directory)).data / _OWN)
+
+
+def _read_forwards(own: Path) -> dict[str, int]:
+    path = own / FORWARDS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        told = dict(line.split() for line in lines if line.strip())
+        found = {service: int(port) for service, port in told.items()}
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise ClusterError(f"{path}: give lines NAMESPACE/SERVICE:PORT PORT") from None
+    if wrong := next((service for service in found if Service.parse(service) is None), None):
+        raise ClusterError(f"{path}: {wrong} is no NAMESPACE/SERVICE:PORT")
+    return found
+
+
 def _directory(provisioner: Provisioner, project: Path) -> Path:
     place = "\0".join((sys.prefix, str(project.resolve()), str(clusters_dir())))
     return clusters_dir() / "-".join(
@@ -134,12 +169,12 @@ def _directory(provisioner: Provisioner, project: Path) -> Path:
 
 def _create(provisioner: Provisioner, layout: Layout, progress: Progress, *, keep: bool) -> Cluster:
     name = f"flyteperf-{secrets.token_hex(4)}"
-    program = Path(provisioner.argv[0]).name
-    own = layout.data / "provisioner"
+    program, makes = provisioner.called, provisioner.makes
+    own = layout.data / _OWN
     own.mkdir(mode=0o700)
     Journal(layout.directory).write(
         Undo(
-            thing=f"cluster {name} of {program}",
+            thing=f"{makes} {name} of {program}",
             argv=(*provisioner.argv, "down", name, str(own)),
             env={"PATH": os.environ.get("PATH", os.defpath)},
             patience_s=LONGEST_S,
@@ -156,13 +191,14 @@ def _create(provisioner: Provisioner, layout: Layout, progress: Progress, *, kee
             environment={CLUSTER_MARKER: layout.cluster_id},
         )
 
-    run("up", "creating the cluster", LONGEST_S)
-    if not (own / "kubeconfig").is_file():
-        raise ClusterError(f"{program} up: left no {own / 'kubeconfig'}")
-    config, _ = chosen(Wish(kubeconfig=str(own / "kubeconfig")))
-    kubeconfig = layout.credentials / "kubeconfig"
+    run("up", f"creating the {makes}", LONGEST_S)
+    if not (own / KUBECONFIG).is_file():
+        raise ClusterError(f"{program} up: left no {own / KUBECONFIG}")
+    _read_forwards(own)
+    config, _ = chosen(Wish(kubeconfig=str(own / KUBECONFIG)))
+    kubeconfig = layout.credentials / KUBECONFIG
     write_private(kubeconfig, config)
-    what = run("describe", "describing the cluster", DESCRIBE_S)
+    what = run("describe", f"describing the {makes}", DESCRIBE_S)
     with launch_supervisor(layout, keep=keep) as supervisor:
         await_supervisor(supervisor, layout)
     with Control(str(layout.control)) as control, KubeApi.from_kubeconfig(kubeconfig) as api:

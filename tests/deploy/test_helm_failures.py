@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from pytest_flyteperf.deploy import helm
+from pytest_flyteperf.deploy import helm, release
 from pytest_flyteperf.errors import ClusterError, DeploymentError, UsageError
 
 CHART = "name: flyte-binary\nversion: 0.1.10"
@@ -90,7 +90,7 @@ def test_helms_own_failure_is_told_in_one_line(program, script, says):
 
 
 def test_a_helm_that_hangs_is_ended(program, monkeypatch):
-    monkeypatch.setattr(helm, "HELM_S", 0.3)
+    monkeypatch.setattr(release, "HELM_S", 0.3)
     program("while :; do :; done")
 
     with pytest.raises(DeploymentError, match=r"helm show: took longer than"):

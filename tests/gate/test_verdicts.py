@@ -6,7 +6,7 @@ from msgspec import structs
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Kind, Policy, Verdict
-from pytest_flyteperf.model import AdminKind, Finding, Severity, Size
+from pytest_flyteperf.model import AdminKind, Finding, Severity, Shape, Size
 from tests.gate.gate_examples import HERE, MACHINE, MS, POLICY, accepted, noisy, repeats
 
 TIGHT = [x * MS for x in (100, 101, 102, 100, 101, 102, 100, 101, 102, 101)]
@@ -183,6 +183,26 @@ def test_notes_do_not_make_a_repeat_invalid():
 
 
 POD_FREE = {"pods": [0] * 5, "crd_writes": [7] * 5, "blob_reads": [40] * 5}
+
+
+@pytest.mark.parametrize(("executions", "kind"), [(1, Kind.EXACT), (4, Kind.RANGED)])
+def test_what_waits_for_other_executions_writes_as_often_as_it_comes(executions, kind):
+    shape = Shape(
+        phase="SUCCEEDED",
+        executions=executions,
+        nodes={},
+        ends={},
+        attempts=0,
+        subtasks=0,
+        cache={},
+        pods=0,
+    )
+    now = [structs.replace(m, shape=shape) for m in repeats(pods=[0], crd_writes=[37])]
+
+    metric = of(judged(now, accepted([{"pods": [0], "crd_writes": [36]}])), "crd_writes")
+
+    assert metric.kind is kind
+    assert (metric.verdict is Verdict.REGRESSED) is (kind is Kind.EXACT)
 
 
 def test_without_pods_crd_writes_and_blob_operations_are_exact():

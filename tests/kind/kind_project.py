@@ -44,7 +44,7 @@ class Project:
 
     def deployed(self):
         """What `flyteperf deploy` says of the Flyte that is up."""
-        (cluster,) = self._clusters()
+        (cluster,) = self.clusters()
         return json.loads((cluster / "deployment.json").read_text())
 
     def repeat(self, case):
@@ -52,7 +52,7 @@ class Project:
         return max((self.folder / ".flyteperf/runs").glob(f"*/{case}/0"))
 
     def measures(self, repeat):
-        return json.loads(self._told(*FLYTEPERF, "explain", "--json", str(repeat)))["metrics"]
+        return json.loads(self.told(*FLYTEPERF, "explain", "--json", str(repeat)))["metrics"]
 
     @contextmanager
     def until(self, said, command):
@@ -86,9 +86,9 @@ class Project:
     def flyteperf_until(self, said, *arguments):
         return self.until(said, (*FLYTEPERF, *arguments))
 
-    def kill_supervisor(self):
+    def kill_supervisor(self, of="kind"):
         """Kill who would end the cluster in order."""
-        (cluster,) = self._clusters()
+        (cluster,) = self.clusters(of)
         pid = supervisor_pid(cluster)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ class Project:
 
     def left(self):
         """Folders of clusters that still hold more than logs."""
-        return [f.name for f in self._clusters() if {p.name for p in f.iterdir()} - {"logs"}]
+        return [f.name for f in self.clusters() if {p.name for p in f.iterdir()} - {"logs"}]
 
     def nodes(self):
         """Names of the kind nodes that exist, of whatever cluster."""
@@ -121,23 +121,31 @@ class Project:
             *("--format", "{{.Names}}"),
         ).split()
 
+    def of_flyte(self, kubeconfig):
+        """What of Flyte's is on a cluster: namespaces, and what belongs to no namespace."""
+        kinds = "namespaces,crds,clusterroles,clusterrolebindings,mutatingwebhookconfigurations"
+        names = self.told("kubectl", "--kubeconfig", kubeconfig, "get", kinds, "-o", "name")
+        return [name for name in names.split() if "flyte" in name]
+
     def docker(self, *arguments):
-        return self._told("docker", *arguments)
+        return self.told("docker", *arguments)
 
     def pods(self, namespace, selector):
         """Pods of the cluster that is up, as Kubernetes tells of them."""
         where = ("--kubeconfig", self.deployed()["cluster"]["kubeconfig"], "-n", namespace)
         return json.loads(
-            self._told("kubectl", *where, "get", "pods", "-l", selector, "-o", "json")
+            self.told("kubectl", *where, "get", "pods", "-l", selector, "-o", "json")
         )["items"]
 
-    def _told(self, *command):
+    def told(self, *command):
+        """What a command says that succeeds."""
         done = self._run(command)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def _clusters(self):
-        return list((self.folder / "state/clusters").glob("kind-*/"))
+    def clusters(self, of="kind"):
+        """Folders of the clusters of a kind."""
+        return list((self.folder / "state/clusters").glob(f"{of}-*/"))
 
     def _run(self, command):
         return subprocess.run(

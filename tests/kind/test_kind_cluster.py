@@ -77,7 +77,7 @@ def test_the_cluster_as_an_existing_one_is_measured_and_gated_under_its_lease(ke
         *("--flyteperf-kubeconfig", kubeconfig, "--flyteperf-baseline-dir", "existing"),
     )
     with LeaseLock(kubeconfig, deployed["namespace"], "somebody else"):
-        refused = kept.pytest(*existing)
+        refused = kept.pytest(*existing, "--flyteperf-wait", "1")
     assert refused.returncode == pytest.ExitCode.TESTS_FAILED, refused.stdout
     assert "somebody else (" in refused.stdout
 
@@ -89,11 +89,25 @@ def test_the_cluster_as_an_existing_one_is_measured_and_gated_under_its_lease(ke
     assert "no-baseline" not in gated
 
 
+def test_no_second_flyte_is_put_onto_a_cluster(kept):
+    kubeconfig = kept.deployed()["cluster"]["kubeconfig"]
+    before = kept.of_flyte(kubeconfig)
+
+    refused = kept.pytest(
+        *(CASES[0], "--flyteperf-short", "--flyteperf-cluster", "existing"),
+        *("--flyteperf-kubeconfig", kubeconfig, "--flyteperf-install"),
+    )
+
+    assert "so a Flyte; measure it without --flyteperf-install" in refused.stdout
+    assert kept.of_flyte(kubeconfig) == before
+
+
 def test_the_manifests_of_the_documents_are_what_an_api_server_takes(kept):
     text = (REPOSITORY / "docs/clusters.md").read_text()
     found = re.search(r"```yaml\n# jaeger.yaml.*?\n(.*?)```", text, re.DOTALL)
     with KubeApi.from_kubeconfig(kept.deployed()["cluster"]["kubeconfig"]) as api:
         manifests.apply(api, tuple(yaml.safe_load_all(found[1])), dry_run=True)
+        manifests.apply(api, manifests.jaeger("jaegertracing/all-in-one:1.60"), dry_run=True)
 
 
 def test_an_image_built_of_a_checkout_replaces_the_flyte_that_runs(kept):
