@@ -121,3 +121,19 @@ def test_what_leads_nowhere_is_told_in_one_line(kubeconfig, kube, change, says):
         pass
     assert str(refusal.value).startswith("flyte/flyteadmin:81: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_port_of_this_machine_may_be_asked_for(kubeconfig):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with (
+            pytest.raises(
+                DeploymentError, match=f"port {port}, which leads to flyte/flyteadmin:81"
+            ),
+            Forward(kubeconfig, ADMIN, port),
+        ):
+            pass
+
+    with Forward(kubeconfig, ADMIN, port) as forward:
+        assert forward.endpoint == f"127.0.0.1:{port}"
+        assert said(forward.endpoint, b"hello") == b"hello"

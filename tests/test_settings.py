@@ -139,6 +139,12 @@ class TestPrecedence:
             ),
         ),
         (
+            {"install": True},
+            {},
+            {},
+            ("--flyteperf-install: is for clusters that exist; give --flyteperf-cluster existing"),
+        ),
+        (
             {"cluster": "existing", "endpoint": "127.0.0.1:8089"},
             {},
             {},

@@ -137,3 +137,31 @@ def test_a_killed_runs_cluster_is_deleted_by_reap(tmp_path, program, said):
     )
     assert f"cluster {cluster.name} of provisioner" in done.stdout
     assert said() == ["up", "describe", "down"]
+
+
+def test_services_that_signed_addresses_name_are_told_with_their_ports(
+    tmp_path, program, kubeconfig
+):
+    up = f"cp {kubeconfig} $3/kubeconfig; echo flyte/minio:9000 30002 > $3/forwards"
+
+    cluster = command.up(program(up), tmp_path, keep=True)
+    try:
+        assert command.forwards(cluster) == {"flyte/minio:9000": 30002}
+    finally:
+        supervised.down(cluster)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("flyte/minio:9000", "give lines NAMESPACE/SERVICE:PORT PORT"),
+        ("flyte/minio:9000 http", "give lines NAMESPACE/SERVICE:PORT PORT"),
+        ("minio:9000 30002", "minio:9000 is no NAMESPACE/SERVICE:PORT"),
+    ],
+)
+def test_services_told_otherwise_are_refused(tmp_path, program, kubeconfig, said, line, says):
+    up = f"cp {kubeconfig} $3/kubeconfig; echo {line} > $3/forwards"
+
+    with pytest.raises(ClusterError, match=says):
+        command.up(program(up), tmp_path)
+    assert said()[-1] == "down"
