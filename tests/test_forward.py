@@ -127,9 +127,7 @@ def test_a_port_of_this_machine_may_be_asked_for(kubeconfig):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with (
-            pytest.raises(
-                DeploymentError, match=f"port {port}, which leads to flyte/flyteadmin:81"
-            ),
+            pytest.raises(DeploymentError, match=f"port {port}, which leads to {ADMIN}"),
             Forward(kubeconfig, ADMIN, port),
         ):
             pass
