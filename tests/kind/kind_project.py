@@ -110,6 +110,14 @@ class Project:
             assert time.monotonic() < deadline, "no node"
             time.sleep(0.1)
 
+    def await_supervisors_end(self):
+        """Wait until who owns the cluster has ended: what is left is to be removed."""
+        (cluster,) = self.clusters()
+        deadline = time.monotonic() + 120
+        while supervisor_pid(cluster) is not None:
+            assert time.monotonic() < deadline, "the supervisor does not end"
+            time.sleep(0.01)
+
     def left(self):
         """Folders of clusters that still hold more than logs."""
         return [f.name for f in self.clusters() if {p.name for p in f.iterdir()} - {"logs"}]
