@@ -42,7 +42,7 @@ def test_flyte_is_put_onto_a_cluster_and_taken_off_again(bare):
     assert project.measures(project.repeat("short_task"))["pods"] == 1
     assert project.of_flyte(kubeconfig) == []
 
-    with project.pytest_until("short_task: registering", *onto):
+    with project.pytest_until("short_task: repeat", *onto, "--flyteperf-repeats", "50"):
         pass
     assert project.of_flyte(kubeconfig) != []
     project.kill_supervisor("provisioned")

@@ -18,7 +18,7 @@ RUN = (
 
 
 @pytest.mark.parametrize(
-    "phase", ["kind: creating the cluster", "deploying Flyte", "short_task: registering"]
+    "phase", ["kind: creating the cluster", "deploying Flyte", "short_task: repeat"]
 )
 def test_a_run_that_is_killed_with_its_supervisor_is_reaped(project, phase):
     with project.pytest_until(phase, *RUN):
