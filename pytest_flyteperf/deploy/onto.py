@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NONE = "none"
 """Given as an image: without."""
 BUCKET = "my-s3-bucket"
-_CHART = "chart"
+_PARTS = "parts"
 GONE_S = 120.0
 _POLL_S = 0.5
 _NAMESPACES = "/api/v1/namespaces"
@@ -79,7 +79,8 @@ def up(given: argparse.Namespace) -> None:
         images=given.images,
         progress=_say,
     )
-    (given.folder / _CHART).write_text(request.chart_name, encoding="utf-8")
+    parts = (request.chart_name, given.store_image, given.database_image)
+    (given.folder / _PARTS).write_text(", ".join(parts), encoding="utf-8")
     kubeconfig = given.folder / KUBECONFIG
     write_private(kubeconfig, chosen(Wish(given.kubeconfig, given.context))[0])
     store = f"{manifests.NAMESPACE}/{manifests.STORE}:{manifests.STORE_PORT}"
@@ -116,8 +117,8 @@ def up(given: argparse.Namespace) -> None:
 
 def describe(given: argparse.Namespace) -> None:
     """Say what it is: part of the key of baselines."""
-    chart = (given.folder / _CHART).read_text(encoding="utf-8")
-    _say(f"existing cluster, {chart} by helm")
+    parts = (given.folder / _PARTS).read_text(encoding="utf-8")
+    _say(f"existing cluster, by helm {parts}")
 
 
 def down(given: argparse.Namespace) -> None:
