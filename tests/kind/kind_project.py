@@ -110,6 +110,13 @@ class Project:
             assert time.monotonic() < deadline, "no node"
             time.sleep(0.1)
 
+    def await_end(self, of):
+        """Wait until the clusters of a kind are gone: their supervisors end them after a run."""
+        deadline = time.monotonic() + 180
+        while self.clusters(of):
+            assert time.monotonic() < deadline, self.clusters(of)
+            time.sleep(0.1)
+
     def await_supervisors_end(self):
         """Wait until who owns the cluster has ended: what is left is to be removed."""
         (cluster,) = self.clusters()

@@ -40,6 +40,7 @@ def test_flyte_is_put_onto_a_cluster_and_taken_off_again(bare):
 
     project.measured(*onto)
     assert project.measures(project.repeat("short_task"))["pods"] == 1
+    project.await_end("provisioned")
     assert project.of_flyte(kubeconfig) == []
 
     with project.pytest_until("short_task: repeat", *onto, "--flyteperf-repeats", "50"):
