@@ -117,12 +117,11 @@ class Project:
             assert time.monotonic() < deadline, self.clusters(of)
             time.sleep(0.1)
 
-    def await_supervisors_end(self):
-        """Wait until who owns the cluster has ended: what is left is to be removed."""
-        (cluster,) = self.clusters()
+    def await_deletion(self):
+        """Wait until kind is deleting a cluster."""
         deadline = time.monotonic() + 120
-        while supervisor_pid(cluster) is not None:
-            assert time.monotonic() < deadline, "the supervisor does not end"
+        while self._run(("pgrep", "-f", "kind delete cluster --name flyteperf-")).returncode:
+            assert time.monotonic() < deadline, "nothing is deleted"
             time.sleep(0.01)
 
     def left(self):

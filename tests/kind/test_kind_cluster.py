@@ -128,7 +128,8 @@ def test_an_image_built_of_a_checkout_replaces_the_flyte_that_runs(kept):
 
 def test_a_teardown_that_is_killed_is_finished_by_reap(kept):
     with kept.flyteperf_until("stopping", "down", "--cluster", "kind"):
-        kept.await_supervisors_end()
+        kept.await_deletion()
+        kept.kill_supervisor()
     assert kept.left() != []
 
     reaped = kept.reap()
