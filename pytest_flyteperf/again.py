@@ -12,6 +12,7 @@ from pytest_flyteperf.options import OPTIONS
 from pytest_flyteperf.result import CaseResult
 from pytest_flyteperf.settings import Settings
 
+_ALL = frozenset(option.name for option in OPTIONS)
 _RUNS_OWN = frozenset(
     {"baseline", "update", "keep", "wait", "out", "report", "benchmark-json"}
     | {"console"}
@@ -20,6 +21,11 @@ _RUNS_OWN = frozenset(
 )
 """Options that change nothing in what one case measures, or that are said otherwise."""
 _SECRET = frozenset({"database"})
+_WHERE = frozenset(
+    {"cluster", "chart", "values", "images"}
+    | {"node-image", "task-image", "store-image", "database-image"}
+)
+"""Options that say where both sides of a comparison ran."""
 
 
 def measure(result: CaseResult, settings: Settings) -> str:
@@ -33,8 +39,9 @@ def measure(result: CaseResult, settings: Settings) -> str:
             if path is not None
         }
         given = "".join(f" --{side} {shlex.quote(value)}" for side, value in sides.items())
-        return f'flyteperf ab{given} "{result.nodeid}"{size.replace("flyteperf-", "")}'
-    typed = "".join(f" {one}" for one in _typed(settings))
+        where = "".join(f" {one}" for one in _typed(settings, _WHERE)) + size
+        return f'flyteperf ab{given} "{result.nodeid}"{where.replace("--flyteperf-", "--")}'
+    typed = "".join(f" {one}" for one in _typed(settings, _ALL - _RUNS_OWN))
     return f'pytest "{result.nodeid}" --flyteperf-baseline{size}{typed}'
 
 
@@ -59,10 +66,10 @@ def shown(path: Path, settings: Settings) -> str:
         return str(path)
 
 
-def _typed(settings: Settings) -> Iterator[str]:
+def _typed(settings: Settings, names: frozenset[str]) -> Iterator[str]:
     for option in OPTIONS:
         value = getattr(settings, option.key)
-        if option.key not in settings.typed or option.name in _RUNS_OWN or value is False:
+        if option.key not in settings.typed or option.name not in names or value is False:
             continue
         if option.kind is bool:
             yield option.flag

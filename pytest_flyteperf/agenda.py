@@ -46,7 +46,7 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
 def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:
     what = (
         "the Flyte of an existing cluster"
-        if settings.cluster == "existing"
+        if settings.cluster == "existing" and not settings.install
         else f"Flyte {settings.flyte} on a {settings.cluster} cluster"
     )
     size = f"size {settings.size}"

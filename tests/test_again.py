@@ -95,6 +95,16 @@ def test_two_flytes_are_compared_again(settings):
     assert again.accept(both, settings(base="../my flyte")) is None
 
 
+def test_two_flytes_are_compared_again_where_they_were(settings):
+    both = msgspec.structs.replace(result(), base=result())
+    typed = settings(base="v1.16.8", cluster="kind", chart="flyte-core", keep=True, short=True)
+
+    assert again.measure(both, typed) == (
+        "flyteperf ab --base v1.16.8 --head v1.16.8 "
+        '"benchmarks/test_chain.py::test_chain" --cluster kind --chart flyte-core --short'
+    )
+
+
 def test_a_regression_can_be_accepted_where_its_baseline_lies(settings):
     assert again.accept(result(), settings()) == 'flyteperf accept chain --reason "..."'
     assert again.accept(result(), settings(baseline_dir="mine")) == (
