@@ -113,8 +113,8 @@ class Project:
     def await_end(self, of):
         """Wait until the clusters of a kind are gone: their supervisors end them after a run."""
         deadline = time.monotonic() + 180
-        while self.clusters(of):
-            assert time.monotonic() < deadline, self.clusters(of)
+        while self.left(of):
+            assert time.monotonic() < deadline, self.left(of)
             time.sleep(0.1)
 
     def await_deletion(self):
@@ -124,9 +124,9 @@ class Project:
             assert time.monotonic() < deadline, "nothing is deleted"
             time.sleep(0.01)
 
-    def left(self):
+    def left(self, of="kind"):
         """Folders of clusters that still hold more than logs."""
-        return [f.name for f in self.clusters() if {p.name for p in f.iterdir()} - {"logs"}]
+        return [f.name for f in self.clusters(of) if {p.name for p in f.iterdir()} - {"logs"}]
 
     def nodes(self):
         """Names of the kind nodes that exist, of whatever cluster."""
