@@ -28,7 +28,7 @@ LOG_LINES = 40
 
 
 def await_pods(api: KubeApi, namespace: str, most_s: float, beat: Beat) -> list[dict[str, Any]]:
-    """Wait until all pods of a namespace are ready; return them.
+    """Wait until all Deployments of a namespace are rolled out and all its pods ready; return them.
 
     Raises:
         DeploymentError: one will not be ready, or is not in time: with its event and log line.
@@ -46,13 +46,28 @@ def await_pods(api: KubeApi, namespace: str, most_s: float, beat: Beat) -> list[
             if _hopeless(last):
                 raise DeploymentError(_explain(api, last))
         ready[:] = pods
-        return bool(pods) and not unready and len(pods) == len(items)
+        settled = bool(pods) and not unready and len(pods) == len(items)
+        return settled and _rolled_out(api, namespace)
 
     if not await_collection(api, f"/api/v1/namespaces/{namespace}/pods", good, most_s):
         if last is None:
-            raise DeploymentError(f"{namespace}: has no pods after {most_s:.0f} s")
+            raise DeploymentError(f"{namespace}: its pods are not there after {most_s:.0f} s")
         raise DeploymentError(f"{_explain(api, last)} (after {most_s:.0f} s)")
     return ready
+
+
+def _rolled_out(api: KubeApi, namespace: str) -> bool:
+    """Whether pods are those that the Deployments ask for now, not those before an upgrade."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    return all(map(_is_rolled_out, api.list(path)["items"]))
+
+
+def _is_rolled_out(deployment: dict[str, Any]) -> bool:
+    wanted = deployment["spec"].get("replicas", 1)
+    status = deployment.get("status") or {}
+    counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas"))
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    return seen and all(count == wanted for count in counts)
 
 
 def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from tests.doubles.kube import FakeKube
 
 PODS = "/api/v1/namespaces/flyte/pods"
 EVENTS = "/api/v1/namespaces/flyte/events"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/flyte/deployments"
 
 
 @pytest.fixture
@@ -53,6 +54,36 @@ def test_a_pod_is_awaited_on_the_watch(kube, api):
     made_ready.join()
 
 
+def deployment(observed, updated):
+    return {
+        "metadata": {"name": "flyte", "namespace": "flyte", "generation": 2},
+        "spec": {"replicas": 1},
+        "status": {
+            "observedGeneration": observed,
+            "replicas": 1,
+            "updatedReplicas": updated,
+            "readyReplicas": 1,
+        },
+    }
+
+
+@pytest.mark.parametrize("before", [(1, 1), (2, 0)], ids=["not seen", "not begun"])
+def test_pods_from_before_an_upgrade_are_not_waited_for(kube, api, before):
+    kube.put(PODS, pod("flyte-1", ready=True))
+    kube.put(DEPLOYMENTS, deployment(*before))
+
+    def upgrade():
+        kube.delete(PODS, "flyte-1")
+        kube.put(DEPLOYMENTS, deployment(2, 1))
+        kube.put(PODS, pod("flyte-2", ready=True))
+
+    later = threading.Timer(0.2, upgrade)
+    later.start()
+
+    assert [p["metadata"]["name"] for p in wait(api)] == ["flyte-2"]
+    later.join()
+
+
 def test_an_image_that_is_not_there_is_told_at_once_with_its_event(kube, api):
     kube.put(PODS, pod("flyte-1", waiting="ImagePullBackOff"))
     for name, message in (("e1", "pull of x:1: not\n found"), ("e2", "Back-off pulling")):
@@ -86,7 +117,7 @@ def test_what_is_late_is_named(kube, api):
 
 
 def test_no_pods_are_not_ready_pods(api):
-    with pytest.raises(DeploymentError, match="flyte: has no pods after 0 s"):
+    with pytest.raises(DeploymentError, match="flyte: its pods are not there after 0 s"):
         wait(api, most_s=0.0)
 
 
