@@ -60,6 +60,8 @@ CREATE_S = 600.0
 """Longest that `kind create cluster` may take: it may pull the node's image."""
 LOAD_S = 300.0
 CLUSTER_SECRETS = "secrets.json"
+_LOADED = "loaded.json"
+"""Images that the node was given, by name, with their content's id."""
 
 
 class Wish(Frozen, frozen=True):
@@ -113,15 +115,23 @@ def cluster_name(wish: Wish, project: Path) -> str:
 def load(cluster: Cluster, images: Iterable[str], progress: Progress = silent) -> None:
     """Load into the node what this machine's Docker has of these images; the node pulls the rest.
 
+    What the node was given already, of that very content, is not looked at again.
+
     Raises:
         ClusterError: Docker does not answer, or kind cannot load one.
     """
     with daemon() as client:
-        here = [i for i in dict.fromkeys(images) if image_id(client, i) is not None]
-    if here:
-        loading = ("load", "docker-image", "--name", cluster.name, *here)
-        beat = Beat(progress, f"kind: loading {len(here)} images")
+        here = {image: found for image in images if (found := image_id(client, image)) is not None}
+    record = Path(cluster.directory, _LOADED)
+    loaded = (
+        msgspec.json.decode(record.read_bytes(), type=dict[str, str]) if record.exists() else {}
+    )
+    fresh = [image for image, content in here.items() if loaded.get(image) != content]
+    if fresh:
+        loading = ("load", "docker-image", "--name", cluster.name, *fresh)
+        beat = Beat(progress, f"kind: loading {len(fresh)} images")
         _run(require().kind, loading, layout_of(Path(cluster.directory)), beat, LOAD_S)
+        write_whole(record, msgspec.json.encode(loaded | here))
 
 
 def secrets_of(cluster: Cluster) -> Secrets:

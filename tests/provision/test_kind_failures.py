@@ -277,6 +277,17 @@ def test_an_image_that_does_not_fit_is_told(tools, daemon, tmp_path):
     reap_cluster(layout.directory)
 
 
+def test_an_image_is_loaded_anew_only_where_its_content_is_another(tools, daemon, tmp_path):
+    layout = create(tmp_path / "cluster")
+    cluster = msgspec.structs.replace(CLUSTER, directory=str(layout.directory))
+    for content in ("sha256:1", "sha256:1", "sha256:2"):
+        daemon.images["flyte:mine"] = {"Id": content}
+        kind.load(cluster, ["flyte:mine"])
+
+    assert len([call for call in tools.calls() if call[0] == "load"]) == 2
+    reap_cluster(layout.directory)
+
+
 def test_a_half_made_cluster_is_deleted(tools, daemon, tmp_path):
     daemon.networks["kind"] = {"IPAM": {"Config": [{"Gateway": "127.0.0.1"}]}}
     tools.kind("half")
