@@ -21,7 +21,7 @@ _RUNS_OWN = frozenset(
 )
 """Options that change nothing in what one case measures, or that are said otherwise."""
 _SECRET = frozenset({"database"})
-_WHERE = frozenset(
+WHERE = frozenset(
     {"cluster", "chart", "values", "images"}
     | {"node-image", "task-image", "store-image", "database-image"}
 )
@@ -39,7 +39,7 @@ def measure(result: CaseResult, settings: Settings) -> str:
             if path is not None
         }
         given = "".join(f" --{side} {shlex.quote(value)}" for side, value in sides.items())
-        where = "".join(f" {one}" for one in _typed(settings, _WHERE)) + size
+        where = "".join(f" {one}" for one in _typed(settings, WHERE)) + size
         return f'flyteperf ab{given} "{result.nodeid}"{where.replace("--flyteperf-", "--")}'
     typed = "".join(f" {one}" for one in _typed(settings, _ALL - _RUNS_OWN))
     return f'pytest "{result.nodeid}" --flyteperf-baseline{size}{typed}'

@@ -147,18 +147,7 @@ class KindCluster:
     def _prepare(self) -> helm.Request:
         """What is wrong with the request is said before a cluster is made."""
         if self._request is None:
-            settings = self._settings
-            self._request = self._deploy.prepare(
-                settings.flyte,
-                chart=settings.chart,
-                task_image=settings.task_image,
-                store_image=settings.store_image,
-                database_image=settings.database_image,
-                values_file=settings.values,
-                config=settings.config,
-                images=settings.images,
-                progress=self._progress,
-            )
+            self._request = _by_helm(self._settings, self._progress)
         return self._request
 
 
@@ -257,20 +246,7 @@ class Installed(Provisioned):
 
     def ensure(self) -> None:
         """Check what was asked for; nothing is changed yet."""
-        from pytest_flyteperf.deploy import helm
-
-        settings = self._settings
-        helm.prepare(
-            settings.flyte,
-            chart=settings.chart,
-            task_image=settings.task_image,
-            store_image=settings.store_image,
-            database_image=settings.database_image,
-            values_file=settings.values,
-            config=settings.config,
-            images=settings.images,
-            progress=self._progress,
-        )
+        _by_helm(self._settings, self._progress)
 
     def _sought(self, cluster: Cluster) -> external.Sought:
         from pytest_flyteperf.deploy import helm, manifests, onto
@@ -338,6 +314,23 @@ class Given:
             cluster, namespace = deployment.cluster, deployment.namespace
             return _lease(cluster, namespace, who, self._settings, self._progress)
         return MachineLock(who, wait_s=self._settings.wait_s, progress=self._progress)
+
+
+def _by_helm(settings: Settings, progress: Progress) -> helm.Request:
+    """The Flyte that settings ask for, by its helm chart; checked, nothing installed."""
+    from pytest_flyteperf.deploy import helm
+
+    return helm.prepare(
+        settings.flyte,
+        chart=settings.chart,
+        task_image=settings.task_image,
+        store_image=settings.store_image,
+        database_image=settings.database_image,
+        values_file=settings.values,
+        config=settings.config,
+        images=settings.images,
+        progress=progress,
+    )
 
 
 def _lease(

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_flyteperf import outcome
+from pytest_flyteperf import again, outcome
 from pytest_flyteperf import run as runs
 from pytest_flyteperf.cli import charts
 from pytest_flyteperf.cli.output import say_json
@@ -41,8 +41,8 @@ DOCUMENTS = ("results", "delta", "base/results")
 """Names below the folder of a run, each as JSON and as YAML."""
 SHARED = (
     *("blocks", "repeats", "warmups", "short", "full", "nightly", "strict", "timeout", "seed"),
-    *("cluster", "database", "keep", "wait", "out"),
-    *("chart", "values", "images", "node-image", "task-image", "store-image", "database-image"),
+    *("database", "keep", "wait", "out"),
+    *again.WHERE,
 )
 """Settings that mean the same for both sides."""
 FAILED = 1
