@@ -14,7 +14,6 @@ import secrets
 import socket
 import sys
 import time
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,18 +134,23 @@ def down(given: argparse.Namespace) -> None:
             return
         _say("taking Flyte off the cluster")
         remove_unfinished(api)
-        with suppress(DeploymentError):  # it may not have come so far; its namespace goes anyway
-            run_helm(
-                require_helm(),
-                *("uninstall", RELEASE, "--namespace", manifests.NAMESPACE),
-                *("--kubeconfig", str(kubeconfig)),
-            )
+        _uninstall(str(kubeconfig))
         for path in (_DEFINITION, _WEBHOOK):
             _delete(api, path)
         ours = [one for one in _OWN if _is_ours(api, one, given.name)]
         for namespace in (*_FLYTES, *reversed(ours)):
             _delete(api, f"{_NAMESPACES}/{namespace}")
         _await_gone(api, [*_FLYTES, *ours])
+
+
+def _uninstall(kubeconfig: str) -> None:
+    """Take the release off; `up` may not have come as far as to install it."""
+    where = ("--namespace", manifests.NAMESPACE, "--kubeconfig", kubeconfig)
+    try:
+        run_helm(require_helm(), "uninstall", RELEASE, *where)
+    except DeploymentError as error:
+        if "not found" not in str(error):
+            raise
 
 
 def _take(api: KubeApi, name: str) -> None:

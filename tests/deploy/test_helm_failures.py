@@ -6,8 +6,9 @@ import stat
 
 import pytest
 
-from pytest_flyteperf.deploy import helm, release
+from pytest_flyteperf.deploy import helm, manifests, onto, release
 from pytest_flyteperf.errors import ClusterError, DeploymentError, UsageError
+from tests.doubles.kube import FakeKube
 
 CHART = "name: flyte-binary\nversion: 0.1.10"
 
@@ -95,3 +96,17 @@ def test_a_helm_that_hangs_is_ended(program, monkeypatch):
 
     with pytest.raises(DeploymentError, match=r"helm show: took longer than"):
         prepare()
+
+
+def test_a_flyte_that_helm_cannot_take_off_is_not_called_gone(program, tmp_path, capsys):
+    program("echo 'Error: clusterroles is forbidden' >&2; exit 1")
+    asked = ("--flyte=v1", "--chart=c", "--store-image=s", "--database-image=d")
+    with FakeKube() as kube:
+        kube.put("/api/v1/namespaces", manifests.namespace("flyte", "flyteperf-1"))
+        where = (f"--kubeconfig={kube.kubeconfig(tmp_path)}", "--jaeger-image=none")
+
+        ended = onto.main([*where, *asked, "down", "flyteperf-1", str(tmp_path)])
+
+        assert ended == 1
+        assert ("/api/v1/namespaces", "flyte") in kube.objects
+    assert capsys.readouterr().out.splitlines()[-1] == "helm uninstall: clusterroles is forbidden"
