@@ -611,6 +611,8 @@ CANARIES: dict[str, str] = {
     "cpu_ns": "CPU time of a fixed computation, before and after the repeat",
     "api_write_ns": "time of an update of a small ConfigMap, before and after the repeat",
     "other_cpu_ppm": "share of all CPU time that others than the cluster and Flyte used meanwhile",
+    "servers_cpu_ns": "CPU time of what serves FlytePropeller meanwhile: API server, etcd, blob "
+    "store, stand-in for FlyteAdmin; it tells the pace only where they were asked for as much",
 }
 """What tells the machine's pace; a `ppm` is a millionth of the whole."""
 
@@ -660,6 +662,7 @@ METRICS: dict[str, Metric] = {
         Metric(name="handles", unit=Unit.COUNT, title="handles"),
         Metric(name="rounds", unit=Unit.COUNT, title="rounds"),
         Metric(name="crd_writes", unit=Unit.COUNT, title="CRD writes", exact_without_pods=True),
+        Metric(name="crd_bytes", unit=Unit.BYTES, title="CRD size"),
         Metric(name="blob_reads", unit=Unit.COUNT, title="blob reads", exact_without_pods=True),
         Metric(name="blob_writes", unit=Unit.COUNT, title="blob writes", exact_without_pods=True),
         Metric(name="allocations", unit=Unit.COUNT, title="allocations"),

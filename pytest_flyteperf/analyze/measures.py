@@ -100,6 +100,10 @@ def _analyze(recording: Recording) -> Measures:
     if work.traced:
         findings += audit.check_signals(metrics, counted)
     records = recording.workflows()
+    state = None
+    if records is not None:
+        state = measure_state(records, run.name, family, work.orchestration.evaluations)
+        metrics["crd_bytes"] = None if state is None else state.peak_bytes
     return Measures(
         execution=run.name,
         phase=run.phase,
@@ -108,9 +112,7 @@ def _analyze(recording: Recording) -> Measures:
         ownership=ownership,
         operations=work.costs(),
         latencies=work.orchestration.latencies(),
-        state=None
-        if records is None
-        else measure_state(records, run.name, family, work.orchestration.evaluations),
+        state=state,
         signals=(*counted, *_served(recording)),
         trace_source=recording.trace_source,
         sources=sources_of(recording, metrics),

@@ -13,6 +13,7 @@ EXECUTION: Final = "execution.json"
 NODES: Final = "node_executions.json"
 TASKS: Final = "task_executions.json"
 PODS: Final = "pods.jsonl"
+OBJECTS: Final = "flyteworkflows.jsonl"
 
 SCRAPES: Final = "metrics.before.prom, metrics.after.prom"
 
@@ -21,6 +22,7 @@ OF_LISTS: Final = {
     "attempts": TASKS,
     "pods": PODS,
     "pod_ns": PODS,
+    "crd_bytes": OBJECTS,
     "allocations": SCRAPES,
     "propeller_cpu_ns": SCRAPES,
 }

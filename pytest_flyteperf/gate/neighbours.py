@@ -88,7 +88,11 @@ def neighbours(
         pace: the canaries beside the values, base's blocks first; None where they are unknown.
         elasticity: share of the metric that follows the pace of the CPU.
     """
-    blocks = [*before, *now] if pace is None else pace.within([*before, *now])
+    blocks: list[Sequence[float]] = [*before, *now]
+    slope = 0.0
+    if pace is not None:
+        values, slope = pace.within(blocks)
+        blocks = [*values]
     levels = [statistics.pseudomedian(block) for block in blocks]
     half = len(before)
     found = [head - base for base, head in zip(levels[:half], levels[half:], strict=True)]
@@ -96,7 +100,7 @@ def neighbours(
     expected = explained + 2 * drawn**2
     taken, error = [0.0] * half, 0.0
     if pace is not None and pace.known and elasticity > 0:
-        taken, error = pace.between_neighbours(found, elasticity, expected)
+        taken, error = pace.between_neighbours(found, elasticity, expected, slope)
     differences = tuple(d - t for d, t in zip(found, taken, strict=True))
     mean = math.fsum(differences) / half
     square = math.fsum((d - mean) ** 2 for d in differences)

@@ -7,10 +7,11 @@ What they explain is taken off, on two levels:
 - Repeats of one session: as far as the samples themselves show it (pooled within-session
   regression: Cochran 1957, "Analysis of covariance: its nature and uses"). A canary that explains
   nothing beyond chance is left out.
-- Sessions: work for a CPU takes as much longer as the CPU canary does, time that Flyte waits for a
-  timer takes no longer. That is a prior, `ELASTICITY_ERROR` wide, since an unchanged system needs
-  not follow exactly; the baseline's sessions sharpen it. (The slope within sessions is no guide:
-  the canary's own noise flattens it there.)
+- Sessions: work takes as much longer as what serves Flyte does with the same requests, or, where
+  that is not known, as the CPU canary does; time that Flyte waits for a timer takes no longer. That
+  is a prior, `SESSION_CANARIES` wide, since an unchanged system needs not follow exactly; the
+  baseline's sessions sharpen it. (The slope within sessions is no guide: the canary's own noise
+  flattens it there.)
 
 What is uncertain about either is an error of the shift.
 """
@@ -31,12 +32,12 @@ STRONG: Final = 3.0
 """Standard errors that a slope must lie above zero."""
 LEAST_FREEDOM: Final = 8
 """Repeats, less sessions and canaries, below which no slope is estimated."""
-ELASTICITY_ERROR: Final = 0.25
+SERVERS_CANARY: Final = "servers_cpu_ns"
+SESSION_CANARIES: Final = {SERVERS_CANARY: 0.1, "cpu_ns": 0.25}
 """
-Standard deviation of a time's elasticity to the CPU canary before sessions tell it, as a share of
-the elasticity that is expected.
+What tells the pace of a whole session, the first that is known: with the standard deviation of a
+time's elasticity to it before sessions tell that, as a share of the elasticity that is expected.
 """
-SESSION_CANARY: Final = "cpu_ns"
 LEAST_DEVIATION: Final = 0.001
 """Of sessions at equal pace; where nothing differs, nothing is divided by."""
 MILLION: Final = 1_000_000
@@ -55,6 +56,14 @@ class Adjusted(NamedTuple):
     """Standard error of that."""
 
 
+class Within(NamedTuple):
+    """Logarithms of a time, what the pace explains within each group taken off."""
+
+    groups: list[tuple[float, ...]]
+    slope: float
+    """Over the canary of sessions, as the repeats of a group show it."""
+
+
 class Pace:
     """The canaries beside the repeats of the baseline's sessions and of now, or of both's blocks.
 
@@ -66,6 +75,8 @@ class Pace:
 
     def __init__(self, names: Sequence[str], groups: Sequence[_Rows], deviation: float) -> None:
         self._names = names
+        self._column = next((names.index(n) for n in SESSION_CANARIES if n in names), None)
+        self._doubt = 0.0 if self._column is None else SESSION_CANARIES[names[self._column]]
         self._deviation = deviation
         self._within = [
             [_deviations(column) for column in zip(*rows, strict=True)] for rows in groups
@@ -78,13 +89,13 @@ class Pace:
     @property
     def known(self) -> bool:
         """Whether the pace of whole sessions is known."""
-        return SESSION_CANARY in self._names
+        return self._column is not None
 
     def _session_levels(self, groups: Sequence[_Rows]) -> list[tuple[float, float]]:
         """Mean of the session canary and its squared error, session by session; 0 without it."""
-        if not self.known:
+        if self._column is None:
             return [(0.0, 0.0)] * len(groups)
-        column = self._names.index(SESSION_CANARY)
+        column = self._column
         variance = self._products[column][column] / max(1, self._freedom)
         return [
             (math.fsum(row[column] for row in rows) / len(rows), variance / len(rows))
@@ -101,7 +112,7 @@ class Pace:
             now: likewise.
             elasticity: share of the time that follows the CPU's pace, as far as is known.
         """
-        groups = self.within([*before, now])
+        groups, slope = self.within([*before, now])
         reference, level_now = self._reference([len(group) for group in before])
         follows, uncertain = self._follows(before, elasticity)
         adjusted = [
@@ -114,10 +125,10 @@ class Pace:
             before=tuple(adjusted[:-1]),
             now=adjusted[-1],
             taken=follows * moved,
-            error=math.hypot(uncertain * moved, follows * math.sqrt(noise)),
+            error=math.hypot(uncertain * moved, (follows - slope) * math.sqrt(noise)),
         )
 
-    def within(self, groups: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+    def within(self, groups: Sequence[Sequence[float]]) -> Within:
         """Take off what the pace explains of a time's logarithms within each group."""
         slopes = self._slopes([v for group in groups for v in _deviations(group)])
         left = []
@@ -127,10 +138,10 @@ class Pace:
                 if slope:
                     values = [value - slope * x for value, x in zip(values, column, strict=True)]
             left.append(tuple(values))
-        return left
+        return Within(left, slopes[self._column] if self._column is not None else 0.0)
 
     def between_neighbours(
-        self, differences: Sequence[float], elasticity: float, variance: float
+        self, differences: Sequence[float], elasticity: float, variance: float, slope: float
     ) -> tuple[list[float], float]:
         """What the pace explains of each difference between neighbouring blocks.
 
@@ -141,6 +152,7 @@ class Pace:
                 earlier sides, the second half their later ones, in the same order.
             elasticity: share of the time that follows the CPU's pace, as far as is known.
             variance: of a difference at equal pace.
+            slope: as `within` found it; so much of the canary's variance is no noise.
 
         Returns:
             What is laid to the pace of each, and the standard error that leaves in their mean.
@@ -148,12 +160,12 @@ class Pace:
         half = len(differences)
         sides = list(zip(self._levels[:half], self._levels[half:], strict=True))
         moved = [now - before for (before, _), (now, _) in sides]
-        noise = math.fsum(a + b for (_, a), (_, b) in sides) / half
+        noise = (1 - min(1.0, slope)) * math.fsum(a + b for (_, a), (_, b) in sides) / half
         square = math.fsum(x * x for x in moved) / half
         if square <= noise:
             return [0.0] * half, 0.0
         share = 1 - noise / square
-        follows, uncertain = _posterior(moved, differences, variance, share * elasticity)
+        follows, uncertain = self._posterior(moved, differences, variance, share * elasticity)
         return [follows * x for x in moved], uncertain * abs(math.fsum(moved) / half)
 
     def _reference(self, sizes: Sequence[int]) -> tuple[float, float]:
@@ -168,7 +180,16 @@ class Pace:
         levels = [level for level, _ in self._levels[:-1]]
         means = [math.fsum(group) / len(group) for group in before]
         variance = max(self._deviation, LEAST_DEVIATION) ** 2 + _error_of_means(before)
-        return _posterior(levels, means, variance, elasticity)
+        return self._posterior(levels, means, variance, elasticity)
+
+    def _posterior(
+        self, x: Sequence[float], y: Sequence[float], variance: float, expected: float
+    ) -> tuple[float, float]:
+        """Slope of y over x with its standard error, where `expected` is known to a share."""
+        x, y = _deviations(x), _deviations(y)
+        prior = 1 / (self._doubt * expected) ** 2
+        precision = prior + _dot(x, x) / variance
+        return (expected * prior + _dot(x, y) / variance) / precision, 1 / math.sqrt(precision)
 
     def _slopes(self, values: Sequence[float]) -> list[float]:
         """Slope within sessions for each canary, 0 where it explains nothing."""
@@ -250,16 +271,6 @@ def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
                 by = rows[r][i]
                 rows[r] = [a - by * b for a, b in zip(rows[r], rows[i], strict=True)]
     return [row[size:] for row in rows]
-
-
-def _posterior(
-    x: Sequence[float], y: Sequence[float], variance: float, expected: float
-) -> tuple[float, float]:
-    """Slope of y over x with its standard error, where `expected` is known to a quarter."""
-    x, y = _deviations(x), _deviations(y)
-    prior = 1 / (ELASTICITY_ERROR * expected) ** 2
-    precision = prior + _dot(x, x) / variance
-    return (expected * prior + _dot(x, y) / variance) / precision, 1 / math.sqrt(precision)
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pytest_flyteperf.gate import statistics
 from pytest_flyteperf.gate.baseline import known_values
 from pytest_flyteperf.gate.compare import Sample
-from pytest_flyteperf.gate.pace import Pace, pace
+from pytest_flyteperf.gate.pace import SERVERS_CANARY, Pace, pace
 from pytest_flyteperf.gate.verdict import Kind
 from pytest_flyteperf.model import CANARIES, Metric, Unit
 
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from pytest_flyteperf.model import Measures
 
 T = TypeVar("T")
+
+DEMAND: Final = (
+    "crd_writes",
+    "crd_bytes",
+    "blob_reads",
+    "blob_writes",
+    "workflow_events",
+    "node_events",
+    "task_events",
+    "pods",
+)
+"""What FlytePropeller asks of those that serve it."""
+SAME_DEMAND: Final = 0.05
+"""Share that medians of a demand may differ by; beyond it the servers' CPU time tells more than the
+machine's pace."""
 
 AGREEMENT: Final = 0.8
 """Share of the baseline's repeats that agree on a count of a pod-free execution, if it is exact."""
@@ -64,11 +79,25 @@ def pace_beside(
     turns: Sequence[int] = (),
 ) -> Pace | None:
     """Return the pace of the repeats of either side, or None where they do not both know it."""
+    names = CANARIES.keys() - (set() if _same_demand(sessions, valid) else {SERVERS_CANARY})
     now = [
-        ({name: tuple(m.canaries.get(name) for m in block) for name in CANARIES}, len(block))
+        ({name: tuple(m.canaries.get(name) for m in block) for name in names}, len(block))
         for block in by_turn(valid, turns)
     ]
     return _pace(sessions, now, policy)
+
+
+def _same_demand(sessions: Sequence[Session], valid: Sequence[Measures]) -> bool:
+    """Whether Flyte asks for as much as before, as far as can be told of everything it asks for."""
+    for name in DEMAND:
+        before = [value for session in known_values(sessions, name) for value in session]
+        now = known(valid, name)
+        if not before or not now:
+            return False
+        ends = statistics.median(before), statistics.median(now)
+        if max(ends) - min(ends) > SAME_DEMAND * max(ends):
+            return False
+    return True
 
 
 def own_pace(baseline: Baseline, policy: Policy) -> Pace | None:

@@ -33,7 +33,8 @@ def lines(verdict: CaseVerdict, measures: Sequence[Measures]) -> Iterator[str]:
     if resolved:
         yield f"  resolves {', '.join(resolved)}"
     sung = []
-    for name, title in (("cpu_ns", "CPU"), ("api_write_ns", "API write")):
+    titles = {"cpu_ns": "CPU", "api_write_ns": "API write", "servers_cpu_ns": "servers' CPU"}
+    for name, title in titles.items():
         if figures := [m.canaries[name] for m in measures if name in m.canaries]:
             sung.append(f"{title} {duration(median(figures))}")
     if others := [m.canaries["other_cpu_ppm"] for m in measures if "other_cpu_ppm" in m.canaries]:

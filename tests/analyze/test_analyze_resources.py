@@ -11,7 +11,13 @@ from pytest_flyteperf.analyze.documents import (
     RecordingDocument,
 )
 from pytest_flyteperf.analyze.pods import fold_pods
-from pytest_flyteperf.analyze.resources import component_uses, loopback_bytes, pods_use
+from pytest_flyteperf.analyze.resources import (
+    SERVERS,
+    canaries,
+    component_uses,
+    loopback_bytes,
+    pods_use,
+)
 
 OLD = ProcessUse(user_ticks=1, system_ticks=1, read_bytes=10, written_bytes=20, descriptors=5)
 NEW = ProcessUse(
@@ -53,6 +59,19 @@ def test_a_process_that_was_replaced_has_no_use():
     machines = [MachineUse(processes={"propeller": use}) for use in (NEW, OLD)]
 
     assert component_uses(about(*machines)) == ()
+
+
+def test_what_serves_flyte_is_a_canary_where_all_of_it_is_seen():
+    def sung(names):
+        return canaries(
+            about(
+                MachineUse(processes=dict.fromkeys(names, OLD)),
+                MachineUse(processes=dict.fromkeys(names, NEW)),
+            )
+        )
+
+    assert sung([*SERVERS, "propeller", "kubelet"])["servers_cpu_ns"] == len(SERVERS) * 30_000_000
+    assert "servers_cpu_ns" not in sung(SERVERS[1:])
 
 
 def test_loopback_counts_each_byte_once():

@@ -1,4 +1,4 @@
-"""Record one session of noise: a fresh deployment, four cases, every canary; about four minutes.
+"""Record one session of noise: a fresh deployment, four cases, every canary; about six minutes.
 
     python tests/gate/record_noise.py FOLDER
 
@@ -37,7 +37,7 @@ def test_cached_chain(flyteperf):
     assert flyteperf(cached_chain_of(10), a=start) == start + 10
 
 
-@pytest.mark.flyteperf(repeats=6, warmups=1)
+@pytest.mark.flyteperf(repeats=20, warmups=1)
 def test_chain(flyteperf):
     assert flyteperf(chain_of(10), a=0) == 10
 '''

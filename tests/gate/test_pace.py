@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_flyteperf import gate
 from pytest_flyteperf.gate import Verdict
 from pytest_flyteperf.gate.pace import Pace, inverted, pace
-from pytest_flyteperf.model import Size
+from pytest_flyteperf.model import CANARIES, Size
 from tests.gate.gate_examples import HERE, MS, accepted, repeats
 
 
@@ -90,6 +90,76 @@ def test_time_that_waits_for_timers_does_not_follow_the_pace():
 
     duration = next(m for m in verdict.metrics if m.metric == "duration_ns")
     assert duration.ratio == pytest.approx(1, abs=0.02)
+
+
+def served(*, pace=1.0, work=1.0, crd_bytes=20_000, seed=0):
+    """A session's columns: what serves Flyte takes as long as the machine, and the object, say."""
+    source = random.Random(seed)
+    wander = [source.lognormvariate(0, 0.08) for _ in range(16)]
+    grown = crd_bytes / 20_000
+    return {
+        "handle_ns": [round(500 * MS * pace * work * one) for one in wander],
+        "crd_bytes": [crd_bytes] * 16,
+        **{
+            name: [7] * 16
+            for name in ("crd_writes", "blob_reads", "blob_writes", "pods")
+            + ("workflow_events", "node_events", "task_events")
+        },
+        "cpu_ns": [round(45 * MS * pace**2)] * 16,
+        "servers_cpu_ns": [
+            round(400 * MS * pace * grown * one * source.lognormvariate(0, 0.01)) for one in wander
+        ],
+    }
+
+
+def working(now, **more):
+    before = [served(seed=seed) for seed in (1, 2, 3)]
+    measures = repeats(
+        **{name: values for name, values in now.items() if name not in CANARIES},
+        canaries={name: values for name, values in now.items() if name in CANARIES},
+    )
+    verdict = gate.judge("c", Size.DEFAULT, measures, accepted(before), HERE, **more)
+    return next(m for m in verdict.metrics if m.metric == "handle_ns")
+
+
+def test_the_servers_tell_the_pace_better_than_the_cpu_canary():
+    metric = working(served(pace=1.3))
+
+    assert metric.verdict is Verdict.PASS
+    assert metric.ratio == pytest.approx(1, abs=0.01)
+    assert metric.pace == pytest.approx(1.3, abs=0.05)
+
+
+def test_a_slower_flyte_is_found_at_whatever_pace_its_servers_have():
+    for pace_now in (0.8, 1.0, 1.25):
+        metric = working(served(pace=pace_now, work=1.2, seed=9))
+
+        assert metric.verdict is Verdict.REGRESSED
+        assert metric.ratio == pytest.approx(1.2, abs=0.02)
+
+
+def test_servers_that_are_asked_for_more_tell_no_pace():
+    metric = working(served(crd_bytes=26_000, work=1.3, seed=9))
+
+    assert metric.ratio == pytest.approx(1.3, abs=0.02)
+    assert metric.pace == pytest.approx(1, abs=0.01)
+
+
+def test_servers_of_which_something_is_unknown_tell_no_pace():
+    now = served(pace=1.3)
+    del now["blob_reads"]
+
+    assert working(now).pace == pytest.approx(1.3**2, abs=0.01)
+
+
+def test_noise_that_time_and_canary_share_is_no_error():
+    shared = [0.1 * (-1) ** i for i in range(20)]
+    rows = tuple((value,) for value in shared)
+    own = [value + 0.001 * (-1) ** (i // 2) for i, value in enumerate(shared)]
+
+    adjusted = Pace(["servers_cpu_ns"], [rows, rows], 0.02).adjust([own], own, 1.0)
+
+    assert adjusted.error < 0.001
 
 
 def test_sessions_tell_how_far_a_time_follows_the_pace():
