@@ -2,7 +2,7 @@ import pytest
 from workflows.branch import branches_of
 
 
-@pytest.mark.flyteperf(repeats={"short": 3, "default": 12, "full": 50})
+@pytest.mark.flyteperf(repeats={"short": 3, "default": 8, "full": 50})
 def test_branches(flyteperf):
     """Decisions one after another, no pods: a branch takes rounds of its own beside its node.
 

@@ -2,7 +2,7 @@ import pytest
 from workflows.cache import reservations_of
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
 def test_cache_reservation(flyteperf):
     """Tasks that want one result at once: one computes it, the others wait (flyteorg/flyte#872).
 

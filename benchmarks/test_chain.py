@@ -15,7 +15,7 @@ def test_chain(flyteperf):
     assert flyteperf.shape.pods == flyteperf.shape.nodes["task"] == length
 
 
-@pytest.mark.flyteperf(warmups=1, repeats={"short": 3, "default": 20, "full": 60})
+@pytest.mark.flyteperf(warmups=1, repeats={"short": 3, "default": 15, "full": 60})
 def test_cached_chain(flyteperf):
     """Chained cache hits: one round and one CRD write a node, no pod (flyteorg/flyte#2886).
 
@@ -30,7 +30,7 @@ def test_cached_chain(flyteperf):
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 3, "default": 15, "full": 100},
+    repeats={"short": 3, "default": 12, "full": 100},
     gate=(*DEFAULT_GATE, "pods", "attempts", "handles"),
 )
 def test_echo_chain(flyteperf):

@@ -13,7 +13,7 @@ def test_user_retries(flyteperf):
     assert flyteperf.shape.pods == flyteperf.shape.attempts == 1 + failures
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
 def test_system_retries(flyteperf):
     """A task whose process is killed and started again: no fault of the user's is charged.
 
@@ -25,7 +25,7 @@ def test_system_retries(flyteperf):
     assert flyteperf.shape.pods == flyteperf.shape.attempts == 1 + failures
 
 
-@pytest.mark.flyteperf(repeats={"short": 2, "default": 8, "full": 20})
+@pytest.mark.flyteperf(repeats={"short": 2, "default": 6, "full": 20})
 def test_failure(flyteperf):
     """A failing workflow with an on-failure node: from the last error to the end.
 

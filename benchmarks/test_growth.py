@@ -5,7 +5,7 @@ from pytest_flyteperf.gate import DEFAULT_GATE
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 2, "default": 6, "full": 5}, gate=(*DEFAULT_GATE, "pods", "attempts")
+    repeats={"short": 2, "default": 5, "full": 5}, gate=(*DEFAULT_GATE, "pods", "attempts")
 )
 def test_thousand_nodes(flyteperf):
     """What 1,000 more nodes cost, no pods: every write carries them all (flyteorg/flyte#4569).

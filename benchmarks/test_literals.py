@@ -2,7 +2,7 @@ import pytest
 from workflows.literals import texts_through
 
 
-@pytest.mark.flyteperf(repeats={"short": 3, "default": 12, "full": 30})
+@pytest.mark.flyteperf(repeats={"short": 3, "default": 9, "full": 30})
 def test_large_literals(flyteperf):
     """A large input, handed from node to node: it is in every CRD write (flyteorg/flyte#2705).
 

@@ -30,7 +30,7 @@ def test_held_tasks(flyteperf):
 
 
 @pytest.mark.flyteperf(
-    repeats={"short": 3, "default": 12, "full": 5},
+    repeats={"short": 3, "default": 9, "full": 5},
     timeout=300,
     gate=(*DEFAULT_GATE, "pods", "attempts", "handles"),
 )

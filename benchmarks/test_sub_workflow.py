@@ -2,7 +2,7 @@ import pytest
 from workflows.sub_workflow import sub_workflows_beside
 
 
-@pytest.mark.flyteperf(repeats={"short": 3, "default": 10, "full": 30})
+@pytest.mark.flyteperf(repeats={"short": 3, "default": 8, "full": 30})
 def test_sub_workflows(flyteperf):
     """Nested sub-workflows side by side, no pods: what their start and end nodes cost.
 

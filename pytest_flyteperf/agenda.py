@@ -44,11 +44,12 @@ def agenda(items: Iterable[pytest.Item], settings: Settings) -> Agenda:
 
 
 def _lines(cases: int, repeats: int, settings: Settings) -> Iterable[str]:
-    what = (
-        "the Flyte of an existing cluster"
-        if settings.cluster == "existing" and not settings.install
-        else f"Flyte {settings.flyte} on a {settings.cluster} cluster"
-    )
+    if settings.cluster != "existing":
+        what = f"Flyte {settings.flyte} on a {settings.cluster} cluster"
+    elif settings.install:
+        what = f"Flyte {settings.flyte} on an existing cluster"
+    else:
+        what = "the Flyte of an existing cluster"
     size = f"size {settings.size}"
     counted = "1 case" if cases == 1 else f"{cases} cases"
     if settings.base is not None:

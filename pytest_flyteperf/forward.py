@@ -184,13 +184,15 @@ def reached(deployment: Deployment) -> Iterator[Deployment]:
     """The deployment with an `admin_endpoint` that this process reaches while in the block.
 
     Raises:
-        DeploymentError: one of its services cannot be reached.
+        DeploymentError: one of its services is none, or cannot be reached.
     """
     kubeconfig = deployment.cluster.kubeconfig
     with ExitStack() as forwards:
         for text, port in deployment.forwards.items():
-            if (further := Service.parse(text)) is not None:
-                forwards.enter_context(Forward(kubeconfig, further, port))
+            further = Service.parse(text)
+            if further is None:
+                raise DeploymentError(f"forwards: {text!r} is no NAMESPACE/SERVICE:PORT")
+            forwards.enter_context(Forward(kubeconfig, further, port))
         service = Service.parse(deployment.admin_service or "")
         if service is not None:
             endpoint = forwards.enter_context(Forward(kubeconfig, service)).endpoint

@@ -611,6 +611,7 @@ CANARIES: dict[str, str] = {
     "cpu_ns": "CPU time of a fixed computation, before and after the repeat",
     "api_write_ns": "time of an update of a small ConfigMap, before and after the repeat",
     "other_cpu_ppm": "share of all CPU time that others than the cluster and Flyte used meanwhile",
+    "steal_ppm": "share of all CPU time that the hypervisor withheld meanwhile",
     "servers_cpu_ns": "CPU time of what serves FlytePropeller meanwhile: API server, etcd, blob "
     "store, stand-in for FlyteAdmin; it tells the pace only where they were asked for as much",
 }

@@ -113,7 +113,10 @@ def canaries(about: RecordingDocument) -> dict[str, int]:
         figures = [figure for look in looks if (figure := getattr(look, name, None)) is not None]
         if len(figures) == len(looks):
             found[name] = sum(figures) // len(looks)
-    whole = sum(machine_ticks(about).values())
+    ticks = machine_ticks(about)
+    whole = sum(ticks.values())
+    if whole:
+        found["steal_ppm"] = ticks.get("steal", 0) * MILLION // whole
     if whole and about.machine_after is not None and about.machine_after.processes:
         found["other_cpu_ppm"] = min(MILLION, other_ticks(about) * MILLION // whole)
     used = {use.component: use.cpu_ns for use in component_uses(about)}

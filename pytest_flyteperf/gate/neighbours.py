@@ -99,7 +99,7 @@ def neighbours(
     explained = _explained(blocks)
     expected = explained + 2 * drawn**2
     taken, error = [0.0] * half, 0.0
-    if pace is not None and pace.known and elasticity > 0:
+    if pace is not None and elasticity > 0:
         taken, error = pace.between_neighbours(found, elasticity, expected, slope)
     differences = tuple(d - t for d, t in zip(found, taken, strict=True))
     mean = math.fsum(differences) / half

@@ -11,7 +11,7 @@ What they explain is taken off, on two levels:
   that is not known, as the CPU canary does; time that Flyte waits for a timer takes no longer. That
   is a prior, `SESSION_CANARIES` wide, since an unchanged system needs not follow exactly; the
   baseline's sessions sharpen it. (The slope within sessions is no guide: the canary's own noise
-  flattens it there.)
+  flattens it there.) CPU time that was withheld from Flyte stretches work beside it: `STRETCH`.
 
 What is uncertain about either is an error of the shift.
 """
@@ -38,8 +38,14 @@ SESSION_CANARIES: Final = {SERVERS_CANARY: 0.1, "cpu_ns": 0.25}
 What tells the pace of a whole session, the first that is known: with the standard deviation of a
 time's elasticity to it before sessions tell that, as a share of the elasticity that is expected.
 """
+STRETCH: Final = {"steal_ppm": (0.75, 0.4), "other_cpu_ppm": (0.5, 0.2)}
+"""
+By how much work takes longer in a session where one more of a share of all CPU time was withheld,
+on logarithms, beside what the servers' CPU time tells; with the standard deviation of that.
+"""
 LEAST_DEVIATION: Final = 0.001
 """Of sessions at equal pace; where nothing differs, nothing is divided by."""
+SHARE: Final = "_ppm"
 MILLION: Final = 1_000_000
 
 _Rows = tuple[tuple[float, ...], ...]
@@ -85,6 +91,11 @@ class Pace:
         self._freedom = len(self._columns[0]) - len(groups)
         self._products = [[_dot(a, b) for b in self._columns] for a in self._columns]
         self._levels = self._session_levels(groups)
+        self._withheld = [
+            ([math.fsum(row[column] for row in rows) / len(rows) for rows in groups], STRETCH[name])
+            for column, name in enumerate(names)
+            if name in STRETCH and SERVERS_CANARY in names
+        ]
 
     @property
     def known(self) -> bool:
@@ -113,19 +124,26 @@ class Pace:
             elasticity: share of the time that follows the CPU's pace, as far as is known.
         """
         groups, slope = self.within([*before, now])
-        reference, level_now = self._reference([len(group) for group in before])
-        follows, uncertain = self._follows(before, elasticity)
+        sizes = [len(group) for group in before]
+        stretches, unsure = self._stretches(sizes, elasticity)
+        groups = [
+            tuple(value - by for value in group)
+            for group, by in zip(groups, stretches, strict=True)
+        ]
+        levels = [level for level, _ in self._levels]
+        reference = _weighted(levels, sizes)
+        follows, uncertain = self._follows(groups[:-1], elasticity)
         adjusted = [
             tuple(value - follows * (level - reference) for value in group)
-            for group, (level, _) in zip(groups, self._levels, strict=True)
+            for group, level in zip(groups, levels, strict=True)
         ]
-        moved = level_now - reference
+        moved = levels[-1] - reference
         noise = self._levels[-1][1] + math.fsum(e for _, e in self._levels[:-1]) / len(before) ** 2
         return Adjusted(
             before=tuple(adjusted[:-1]),
             now=adjusted[-1],
-            taken=follows * moved,
-            error=math.hypot(uncertain * moved, (follows - slope) * math.sqrt(noise)),
+            taken=stretches[-1] + follows * moved,
+            error=math.hypot(unsure, uncertain * moved, (follows - slope) * math.sqrt(noise)),
         )
 
     def within(self, groups: Sequence[Sequence[float]]) -> Within:
@@ -158,20 +176,43 @@ class Pace:
             What is laid to the pace of each, and the standard error that leaves in their mean.
         """
         half = len(differences)
+        stretches, unsure = self._stretches_of_pairs(half, elasticity)
+        left = [value - by for value, by in zip(differences, stretches, strict=True)]
         sides = list(zip(self._levels[:half], self._levels[half:], strict=True))
         moved = [now - before for (before, _), (now, _) in sides]
         noise = (1 - min(1.0, slope)) * math.fsum(a + b for (_, a), (_, b) in sides) / half
         square = math.fsum(x * x for x in moved) / half
         if square <= noise:
-            return [0.0] * half, 0.0
+            return stretches, unsure
         share = 1 - noise / square
-        follows, uncertain = self._posterior(moved, differences, variance, share * elasticity)
-        return [follows * x for x in moved], uncertain * abs(math.fsum(moved) / half)
+        follows, uncertain = self._posterior(moved, left, variance, share * elasticity)
+        return (
+            [by + follows * x for by, x in zip(stretches, moved, strict=True)],
+            math.hypot(unsure, uncertain * math.fsum(moved) / half),
+        )
 
-    def _reference(self, sizes: Sequence[int]) -> tuple[float, float]:
-        levels = [level for level, _ in self._levels]
-        weighted = math.fsum(n * level for n, level in zip(sizes, levels[:-1], strict=True))
-        return weighted / sum(sizes), levels[-1]
+    def _stretches(self, sizes: Sequence[int], elasticity: float) -> tuple[list[float], float]:
+        """How much longer work took in each session than in those before, for want of CPUs.
+
+        And the standard error of that of now.
+        """
+        stretches, error = [0.0] * len(self._levels), 0.0
+        for levels, (slope, doubt) in self._withheld:
+            reference = _weighted(levels, sizes)
+            moved = [elasticity * (level - reference) for level in levels]
+            stretches = [by + slope * x for by, x in zip(stretches, moved, strict=True)]
+            error = math.hypot(error, doubt * moved[-1])
+        return stretches, error
+
+    def _stretches_of_pairs(self, half: int, elasticity: float) -> tuple[list[float], float]:
+        """Likewise the later block of each pair than the earlier one, with the mean's error."""
+        stretches, error = [0.0] * half, 0.0
+        for levels, (slope, doubt) in self._withheld:
+            sides = zip(levels[:half], levels[half:], strict=True)
+            moved = [elasticity * (now - before) for before, now in sides]
+            stretches = [by + slope * x for by, x in zip(stretches, moved, strict=True)]
+            error = math.hypot(error, doubt * math.fsum(moved) / half)
+        return stretches, error
 
     def _follows(self, before: Sequence[Sequence[float]], elasticity: float) -> tuple[float, float]:
         """Elasticity of the time to the session canary with its standard error."""
@@ -253,7 +294,7 @@ def _scaled(name: str, value: int | None) -> float:
     """Shares as shares, times by their logarithm."""
     if value is None:
         raise ValueError(f"{name} is not known beside every repeat")
-    return value / MILLION if name.endswith("_ppm") else math.log(max(1, value))
+    return value / MILLION if name.endswith(SHARE) else math.log(max(1, value))
 
 
 def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
@@ -271,6 +312,12 @@ def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
                 by = rows[r][i]
                 rows[r] = [a - by * b for a, b in zip(rows[r], rows[i], strict=True)]
     return [row[size:] for row in rows]
+
+
+def _weighted(levels: Sequence[float], sizes: Sequence[int]) -> float:
+    """Mean level of the first sessions, each as often as it has repeats."""
+    before = zip(sizes, levels, strict=False)
+    return math.fsum(size * level for size, level in before) / sum(sizes)
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEMAND: Final = (
-    "crd_writes",
-    "crd_bytes",
-    "blob_reads",
-    "blob_writes",
-    "workflow_events",
-    "node_events",
-    "task_events",
-    "pods",
-)
-"""What FlytePropeller asks of those that serve it."""
-SAME_DEMAND: Final = 0.05
-"""Share that medians of a demand may differ by; beyond it the servers' CPU time tells more than the
-machine's pace."""
+DEMAND: Final = {
+    "crd_writes": 0.1,
+    "crd_bytes": 0.02,
+    "blob_reads": 0.1,
+    "blob_writes": 0.1,
+    "workflow_events": 0.1,
+    "node_events": 0.1,
+    "task_events": 0.1,
+    "pods": 0.0,
+}
+"""
+What FlytePropeller asks of those that serve it, to the share that medians of it may differ by;
+beyond that the servers' CPU time tells more than the machine's pace. Counts of cases with pods hang
+on when these end; what makes a CRD write dearer is gated nowhere else.
+"""
 
 AGREEMENT: Final = 0.8
 """Share of the baseline's repeats that agree on a count of a pod-free execution, if it is exact."""
@@ -89,13 +90,13 @@ def pace_beside(
 
 def _same_demand(sessions: Sequence[Session], valid: Sequence[Measures]) -> bool:
     """Whether Flyte asks for as much as before, as far as can be told of everything it asks for."""
-    for name in DEMAND:
+    for name, share in DEMAND.items():
         before = [value for session in known_values(sessions, name) for value in session]
         now = known(valid, name)
         if not before or not now:
             return False
         ends = statistics.median(before), statistics.median(now)
-        if max(ends) - min(ends) > SAME_DEMAND * max(ends):
+        if max(ends) - min(ends) > share * max(ends):
             return False
     return True
 

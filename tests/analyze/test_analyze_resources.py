@@ -74,6 +74,12 @@ def test_what_serves_flyte_is_a_canary_where_all_of_it_is_seen():
     assert "servers_cpu_ns" not in sung(SERVERS[1:])
 
 
+def test_what_the_hypervisor_withheld_is_a_share_of_all_ticks():
+    looks = [MachineUse(cpu_ticks={"user": n, "idle": n, "steal": 2 * n}) for n in (0, 10)]
+
+    assert canaries(about(*looks))["steal_ppm"] == 500_000
+
+
 def test_loopback_counts_each_byte_once():
     looks = [MachineUse(network={"lo": NetworkUse(n, n)}) for n in (5, 9)]
 

@@ -73,6 +73,13 @@ def test_the_only_flyteadmin_is_found_and_reached_through_the_api_server(cluster
     assert admin.calls == ["GetVersion"] * 2
 
 
+def test_what_shall_be_forwarded_and_is_no_service_is_told(cluster):
+    found = replace(find(cluster, HERE), forwards={"store:9000": 0})
+
+    with pytest.raises(DeploymentError, match=r"'store:9000' is no NAMESPACE/SERVICE:PORT"):
+        reached(found).__enter__()
+
+
 def test_of_two_flyteadmins_one_has_to_be_named(cluster, kube):
     kube.put("/api/v1/services", service("flyte-binary-grpc", "flyte-binary"))
 

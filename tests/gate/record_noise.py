@@ -1,4 +1,4 @@
-"""Record one session of noise: a fresh deployment, four cases, every canary; about six minutes.
+"""Record one session of noise: a fresh deployment, five cases, every canary; about seven minutes.
 
     python tests/gate/record_noise.py FOLDER
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SESSION = '''"""Cases of a session of noise; a repeat of the chain takes ten seconds."""
 
 import pytest
+from workflows.branch import branches_of
 from workflows.chain import cached_chain_of, chain_of, echo_chain_of
 from workflows.short_task import short_task
 
@@ -38,6 +39,11 @@ def test_cached_chain(flyteperf):
 
 
 @pytest.mark.flyteperf(repeats=20, warmups=1)
+def test_branches(flyteperf):
+    assert flyteperf(branches_of(5), a=7) == 7
+
+
+@pytest.mark.flyteperf(repeats=10, warmups=1)
 def test_chain(flyteperf):
     assert flyteperf(chain_of(10), a=0) == 10
 '''

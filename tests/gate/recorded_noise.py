@@ -18,6 +18,7 @@ import random
 import statistics as standard
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,9 @@ METRICS = (
     "node_events",
     "task_events",
     "crd_writes",
+    "crd_bytes",
+    "blob_reads",
+    "blob_writes",
     "pods",
     "allocations",
     "propeller_cpu_ns",
@@ -54,8 +58,8 @@ GROWING = (*TIMES, "propeller_cpu_ns", "allocations")
 BLOCK = 5
 """Repeats in a row that are drawn together."""
 FOUND = 0.95
-BASELINE = 3
-"""Sessions of a simulated baseline, if so many and another one were recorded."""
+BASELINES = (3, 8)
+"""Sessions of a simulated baseline; fewer where not so many and another one were recorded."""
 
 
 class CaseNoise(msgspec.Struct, frozen=True):
@@ -191,12 +195,13 @@ class Requests(NamedTuple):
     """How much slower the head is."""
     told: bool = True
     """Whether the gate knows the canaries."""
-    baseline: int = BASELINE
+    baseline: int = BASELINES[0]
 
     def draw(self, source):
         """Verdict of each case on a head session against a baseline of other sessions."""
-        most = len(self.noise.sessions) - 1
-        *before, head = source.sample(self.noise.sessions, min(self.baseline, most) + 1)
+        sessions = [one for one in self.noise.sessions if one.cases.keys() >= self.counts.keys()]
+        most = len(sessions) - 1
+        *before, head = source.sample(sessions, min(self.baseline, most) + 1)
         verdicts = {}
         for case, count in self.counts.items():
             stored = accepted(
@@ -220,7 +225,8 @@ class Plan(NamedTuple):
 
     def repeats(self, noise):
         """How many fit into the minutes."""
-        took = standard.fmean(one.cases[self.case].repeat_s for one in noise.sessions)
+        sessions = [one for one in noise.sessions if self.case in one.cases]
+        took = standard.fmean(one.cases[self.case].repeat_s for one in sessions)
         return max(5, int(self.minutes * 60 / took))
 
 
@@ -232,7 +238,13 @@ PLANS = (
     Plan("chain", "handle_ns", 5, 1.20),
     Plan("short_task", "handle_ns", 1, 1.20),
 )
-PORTFOLIO = {"short_task": 20, "chain": 10, "cached_chain": 20, "echo_chain": 20}
+PORTFOLIO = {
+    "short_task": 20,
+    "chain": 10,
+    "cached_chain": 20,
+    "echo_chain": 20,
+    "branches": 20,
+}
 
 
 class Rates(NamedTuple):
@@ -270,16 +282,16 @@ def smallest_found(plan, requests, rounds, seed):
     return None if high > 50 else high / 50
 
 
-def row(noise, plan, rounds, seed):
+def row(noise, plan, rounds, seed, baseline):
     """One line of the table of pull requests."""
     count = plan.repeats(noise)
-    requests = Requests(noise, {plan.case: count})
+    requests = Requests(noise, {plan.case: count}, baseline=baseline)
     rest = rates(plan, requests, rounds, seed)
     blind = rates(plan, requests._replace(told=False), rounds, seed)
     slow = rates(plan, requests._replace(effect=plan.effect), rounds, seed)
     smallest = smallest_found(plan, requests, rounds // 4, seed)
     return (
-        f"| {plan.case} | {plan.metric} | {plan.minutes:g} min, {count} "
+        f"| {plan.case} | {plan.metric} | {plan.minutes:g} min, {count} | {baseline} "
         f"| {100 * blind.error:.1f} % | {100 * rest.error:.1f} % | {100 * rest.passed:.0f} % "
         f"| {round(rest.regressed * rounds)} of {rounds} "
         f"| +{100 * (plan.effect - 1):.0f} %: {100 * slow.regressed:.0f} % "
@@ -302,28 +314,34 @@ def table(noise, rounds=400, seed=20261122):
     """Lines of both tables."""
     yield "| case | metric | sessions | within | between |"
     yield "|---|---|---|---|---|"
-    for case in sorted(noise.sessions[0].cases):
+    cases = {case for one in noise.sessions for case in one.cases}
+    for case in sorted(cases):
+        sessions = [one for one in noise.sessions if case in one.cases]
         for metric in GROWING:
-            values = [one.cases[case].samples.get(metric, (None,)) for one in noise.sessions]
+            values = [one.cases[case].samples.get(metric, (None,)) for one in sessions]
             if any(None in one for one in values):
                 continue
             shares = " | ".join(f"{100 * share:.1f} %" for share in spread(values))
             yield f"| {case} | {metric} | {len(values)} | {shares} |"
     yield ""
     yield (
-        "| case | metric | measured, repeats | error blind | error with canaries | pass at rest "
-        "| false alarms | found | finds |"
+        "| case | metric | measured, repeats | baseline | error blind | error with canaries "
+        "| pass at rest | false alarms | found | finds |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    sizes = sorted({min(size, len(noise.sessions) - 1) for size in BASELINES})
     for plan in PLANS:
-        if plan.case in noise.sessions[0].cases:
-            yield row(noise, plan, rounds, seed)
+        if plan.case in cases:
+            for size in sizes:
+                yield row(noise, plan, rounds, seed, size)
     yield ""
-    counts = {case: n for case, n in PORTFOLIO.items() if case in noise.sessions[0].cases}
-    for told in (False, True):
-        alarms, passed = portfolio(Requests(noise, counts, told=told), rounds, seed)
+    counts = {case: n for case, n in PORTFOLIO.items() if case in cases}
+    for told, size in product((False, True), sizes):
+        requests = Requests(noise, counts, told=told, baseline=size)
+        alarms, passed = portfolio(requests, rounds, seed)
         yield (
-            f"Portfolios {'with' if told else 'without'} canaries: {alarms} of {rounds} raise an "
+            f"Portfolios {'with' if told else 'without'} canaries, baselines of {size}: "
+            f"{alarms} of {rounds} raise an "
             f"alarm (below {100 * upper_bound(alarms, rounds):.1f} %), "
             f"{100 * passed:.1f} % of gated verdicts are pass."
         )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_flyteperf import gate
 from pytest_flyteperf.gate import Verdict
-from pytest_flyteperf.gate.pace import Pace, inverted, pace
+from pytest_flyteperf.gate.pace import STRETCH, Pace, inverted, pace
+from pytest_flyteperf.gate.samples import DEMAND
 from pytest_flyteperf.model import CANARIES, Size
 from tests.gate.gate_examples import HERE, MS, accepted, repeats
 
@@ -100,11 +101,7 @@ def served(*, pace=1.0, work=1.0, crd_bytes=20_000, seed=0):
     return {
         "handle_ns": [round(500 * MS * pace * work * one) for one in wander],
         "crd_bytes": [crd_bytes] * 16,
-        **{
-            name: [7] * 16
-            for name in ("crd_writes", "blob_reads", "blob_writes", "pods")
-            + ("workflow_events", "node_events", "task_events")
-        },
+        **{name: [7] * 16 for name in DEMAND if name != "crd_bytes"},
         "cpu_ns": [round(45 * MS * pace**2)] * 16,
         "servers_cpu_ns": [
             round(400 * MS * pace * grown * one * source.lognormvariate(0, 0.01)) for one in wander
@@ -141,7 +138,7 @@ def test_a_slower_flyte_is_found_at_whatever_pace_its_servers_have():
 def test_servers_that_are_asked_for_more_tell_no_pace():
     metric = working(served(crd_bytes=26_000, work=1.3, seed=9))
 
-    assert metric.ratio == pytest.approx(1.3, abs=0.02)
+    assert metric.ratio == pytest.approx(1.3, abs=0.1)
     assert metric.pace == pytest.approx(1, abs=0.01)
 
 
@@ -226,6 +223,30 @@ def test_two_canaries_that_sing_the_same_are_one():
     made = Pace(["other_cpu_ppm", "api_write_ns"], [rows, rows], 0.02)
 
     assert np.std(made.adjust([values], values, 1.0).now) == pytest.approx(0.01, rel=0.1)
+
+
+@pytest.mark.parametrize(("name", "slope", "doubt"), [(n, *of) for n, of in STRETCH.items()])
+def test_cpu_time_that_was_withheld_stretches_work(name, slope, doubt):
+    calm, short = ((0.02, 7.0),) * 3, ((0.12, 7.0),) * 3
+
+    made = Pace([name, "servers_cpu_ns"], [calm, short], 0.02)
+    adjusted = made.adjust([[1.0] * 3], [1.5] * 3, 0.8)
+
+    assert adjusted.before == (pytest.approx((1.0,) * 3),)
+    assert adjusted.now == pytest.approx((1.5 - 0.8 * slope * 0.1,) * 3)
+    assert adjusted.taken == pytest.approx(0.8 * slope * 0.1)
+    assert adjusted.error == pytest.approx(0.8 * doubt * 0.1)
+
+
+def test_neighbours_are_stretched_by_what_was_withheld_from_either():
+    blocks = [((share, 7.0),) * 2 for share in (0.0, 0.1, 0.2, 0.1)]
+    slope, doubt = STRETCH["steal_ppm"]
+
+    made = Pace(["steal_ppm", "servers_cpu_ns"], blocks, 0.02)
+    taken, error = made.between_neighbours([0.5, 0.5], 1.0, 0.01, 0.0)
+
+    assert taken == pytest.approx([slope * 0.2, 0.0])
+    assert error == pytest.approx(doubt * 0.1)
 
 
 def test_few_repeats_have_no_slope():

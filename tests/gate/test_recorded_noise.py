@@ -115,7 +115,7 @@ def test_runs_are_distilled_without_their_invalid_repeats(tmp_path):
     case = session.cases["chain"]
     assert (case.invalid, case.repeat_s) == (1, 2.0)
     assert case.samples["handle_ns"] == (6, 7, 8)
-    assert case.canaries == {"other_cpu_ppm": (100_000,) * 3}
+    assert case.canaries == {"other_cpu_ppm": (100_000,) * 3, "steal_ppm": (0,) * 3}
 
 
 @pytest.mark.parametrize("path", sorted(recorded_noise.NOISE.glob("*.json")), ids=lambda p: p.stem)
