@@ -16,6 +16,7 @@ from pytest_flyteperf.gate.pace import Adjusted, Pace
 from pytest_flyteperf.gate.policy import (
     ALLOCATIONS_BESIDE,
     ALLOCATIONS_DEVIATION,
+    SERVED_DEVIATION,
     default_tolerance,
 )
 from pytest_flyteperf.gate.statistics import Pairs, Shift, Tails
@@ -234,6 +235,8 @@ def _prior(sample: Sample, policy: Policy) -> float:
     """Deviation between sessions, as a share, that the metric is assumed to have."""
     if sample.metric.name == "allocations":
         return _beside(sample)
+    if sample.metric.name == "handle_ns" and sample.pace is not None and sample.pace.served:
+        return min(SERVED_DEVIATION, policy.session_deviation)
     if sample.metric.unit is not Unit.NS or (sample.pace is not None and sample.pace.known):
         return policy.session_deviation
     return math.hypot(policy.session_deviation, sample.elasticity * policy.pace_deviation)

@@ -38,7 +38,7 @@ SESSION_CANARIES: Final = {SERVERS_CANARY: 0.1, "cpu_ns": 0.25}
 What tells the pace of a whole session, the first that is known: with the standard deviation of a
 time's elasticity to it before sessions tell that, as a share of the elasticity that is expected.
 """
-STRETCH: Final = {"steal_ppm": (0.75, 0.4), "other_cpu_ppm": (0.5, 0.2)}
+STRETCH: Final = {"steal_ppm": (1.0, 0.4), "other_cpu_ppm": (0.5, 0.2)}
 """
 By how much work takes longer in a session where one more of a share of all CPU time was withheld,
 on logarithms, beside what the servers' CPU time tells; with the standard deviation of that.
@@ -94,13 +94,18 @@ class Pace:
         self._withheld = [
             ([math.fsum(row[column] for row in rows) / len(rows) for rows in groups], STRETCH[name])
             for column, name in enumerate(names)
-            if name in STRETCH and SERVERS_CANARY in names
+            if name in STRETCH and self.served
         ]
 
     @property
     def known(self) -> bool:
         """Whether the pace of whole sessions is known."""
         return self._column is not None
+
+    @property
+    def served(self) -> bool:
+        """Whether those that serve FlytePropeller tell it."""
+        return SERVERS_CANARY in self._names
 
     def _session_levels(self, groups: Sequence[_Rows]) -> list[tuple[float, float]]:
         """Mean of the session canary and its squared error, session by session; 0 without it."""
