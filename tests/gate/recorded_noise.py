@@ -58,6 +58,7 @@ GROWING = (*TIMES, "propeller_cpu_ns", "allocations")
 BLOCK = 5
 """Repeats in a row that are drawn together."""
 FOUND = 0.95
+QUIET_PPM = 20_000
 BASELINES = (3, 8)
 """Sessions of a simulated baseline; fewer where not so many and another one were recorded."""
 
@@ -133,6 +134,19 @@ def _case(folder, result):
 
 def load(path) -> Noise:
     return msgspec.json.decode(Path(path).read_bytes(), type=Noise)
+
+
+def at_rest(noise):
+    """The sessions in which nothing else used the CPUs beside cases that start no pod."""
+
+    def quiet(session):
+        return all(
+            standard.median(case.canaries.get("other_cpu_ppm", (0,))) < QUIET_PPM
+            for case in session.cases.values()
+            if not case.samples["pods"][0]
+        )
+
+    return msgspec.structs.replace(noise, sessions=tuple(filter(quiet, noise.sessions)))
 
 
 def beside_containers(noise):
@@ -273,13 +287,13 @@ def rates(plan, requests, rounds, seed):
 
 
 def smallest_found(plan, requests, rounds, seed):
-    """Smallest effect, to two per cent, found in 95 % of the rounds; None above +100 %."""
-    low, high = 0, 51
+    """Smallest effect, to one per cent, found in 95 % of the rounds; None above +100 %."""
+    low, high = 0, 101
     while high - low > 1:
         middle = (low + high) // 2
-        found = rates(plan, requests._replace(effect=1 + middle / 50), rounds, seed).regressed
+        found = rates(plan, requests._replace(effect=1 + middle / 100), rounds, seed).regressed
         low, high = (low, middle) if found >= FOUND else (middle, high)
-    return None if high > 50 else high / 50
+    return None if high > 100 else high / 100
 
 
 def row(noise, plan, rounds, seed, baseline):
@@ -355,13 +369,20 @@ def main(command, *arguments):
     for path in [Path(one) for one in arguments] or sorted(NOISE.glob("*.json")):
         noise = load(path)
         print(f"{path.stem}: {noise.machine}, Flyte {noise.flyte}, {len(noise.sessions)} sessions")
-        for line in table(noise):
-            print(line, flush=True)
+        _print(noise)
+        rest = at_rest(noise)
+        if 2 < len(rest.sessions) < len(noise.sessions):
+            print(f"\nThe {len(rest.sessions)} sessions at rest:\n")
+            _print(rest)
         if all("cpu_ns" in case.canaries for one in noise.sessions for case in one.cases.values()):
             continue
         print("\nWith the time of the cases' own containers for the CPU canary:\n")
-        for line in table(beside_containers(noise)):
-            print(line, flush=True)
+        _print(beside_containers(noise))
+
+
+def _print(noise):
+    for line in table(noise):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

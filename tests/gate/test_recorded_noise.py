@@ -13,6 +13,8 @@ from tests.gate.recorded_noise import CaseNoise, Noise, Plan, Requests, SessionN
 
 PLAN = Plan("chain", "handle_ns", 2, 1.2)
 CHAIN = {"chain": 20}
+ECHO_TWO, ECHO_FIVE, TEN_TASKS = recorded_noise.PLANS[:3]
+SERVED = recorded_noise.NOISE / "firecracker-2cpu-servers.json"
 
 
 def noise(count, *, pace, seed, within=0.06, told=True):
@@ -162,6 +164,35 @@ def test_a_fifth_more_duration_of_ten_tasks_is_found_within_five_minutes():
     slow = Requests(recorded_noise.beside_containers(recorded), {"chain": count}, plan.effect)
 
     assert recorded_noise.rates(plan, slow, 100, seed=1).regressed >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("plan", "rest"),
+    [(ECHO_TWO, True), (ECHO_FIVE, True), (TEN_TASKS, False)],
+    ids=["15 % in two minutes", "10 % in five minutes", "20 % of ten tasks in five minutes"],
+)
+def test_changes_are_found_where_the_servers_tell_the_pace(plan, rest):
+    recorded = recorded_noise.load(SERVED)
+    if rest:
+        recorded = recorded_noise.at_rest(recorded)
+    requests = Requests(recorded, {plan.case: plan.repeats(recorded)}, baseline=8)
+
+    found = recorded_noise.rates(plan, requests._replace(effect=plan.effect), 100, seed=1)
+    same = recorded_noise.rates(plan, requests, 100, seed=1)
+
+    assert found.regressed >= recorded_noise.FOUND
+    assert same.regressed == 0
+    assert same.passed >= 0.95
+
+
+def test_servers_cut_the_error_of_the_echo_chain_to_an_eighth():
+    recorded = recorded_noise.load(SERVED)
+    requests = Requests(recorded, {"echo_chain": ECHO_TWO.repeats(recorded)})
+
+    told = recorded_noise.rates(ECHO_TWO, requests, 100, seed=1)
+    blind = recorded_noise.rates(ECHO_TWO, requests._replace(told=False), 100, seed=1)
+
+    assert told.error < blind.error / 8
 
 
 def test_the_verdict_of_a_doubled_time_is_regressed():
