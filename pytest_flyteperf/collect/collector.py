@@ -129,7 +129,9 @@ class Collector:
             self._api = stack.enter_context(
                 KubeApi.from_kubeconfig(self._deployment.cluster.kubeconfig)
             )
-            self._canaries = canary.Between(self._api, namespace, self._monotonic_ns)
+            seen = self._deployment.cluster.kind == LOCAL
+            pieces = canary.ONE_PIECE if seen else canary.CPU_PIECES
+            self._canaries = canary.Between(self._api, namespace, self._monotonic_ns, pieces)
             self._traces = traces.source(self._deployment, self._api)
             self.admin = stack.enter_context(Admin(self._deployment))
             self._pods_path = f"/api/v1/namespaces/{namespace}/pods"

@@ -40,7 +40,7 @@ def test_a_canary_writes_its_own_object_and_makes_it_once():
 def test_between_two_repeats_they_sing_once():
     now = [0]
     api = Api(present=True)
-    canaries = canary.Between(api, "n", lambda: now[0])
+    canaries = canary.Between(api, "n", lambda: now[0], canary.CPU_PIECES)
 
     first = canaries.before()
     after = canaries.after()
