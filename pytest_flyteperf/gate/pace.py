@@ -37,6 +37,7 @@ SESSION_CANARIES: Final = {SERVERS_CANARY: 0.1, "cpu_ns": 0.25}
 """
 What tells the pace of a whole session, the first that is known: with the standard deviation of a
 time's elasticity to it before sessions tell that, as a share of the elasticity that is expected.
+It grows by the part of a time that waits for timers: longer work may end in the same tick.
 """
 STRETCH: Final = {"steal_ppm": (1.0, 0.4), "other_cpu_ppm": (0.5, 0.2)}
 """
@@ -67,7 +68,9 @@ class Within(NamedTuple):
 
     groups: list[tuple[float, ...]]
     slope: float
-    """Over the canary of sessions, as the repeats of a group show it."""
+    """Over the servers' CPU time, as the repeats of a group show it: so much of its variance is
+    shared with the time beside it, and no noise. 0 where that is unknown: the other canaries are of
+    other moments."""
 
 
 class Pace:
@@ -161,7 +164,8 @@ class Pace:
                 if slope:
                     values = [value - slope * x for value, x in zip(values, column, strict=True)]
             left.append(tuple(values))
-        return Within(left, slopes[self._column] if self._column is not None else 0.0)
+        slope = slopes[self._names.index(SERVERS_CANARY)] if self.served else 0.0
+        return Within(left, slope)
 
     def between_neighbours(
         self, differences: Sequence[float], elasticity: float, variance: float, slope: float
@@ -190,7 +194,8 @@ class Pace:
         if square <= noise:
             return stretches, unsure
         share = 1 - noise / square
-        follows, uncertain = self._posterior(moved, left, variance, share * elasticity)
+        doubt = self._doubt + 1 - elasticity
+        follows, uncertain = _posterior(moved, left, variance, share * elasticity, doubt)
         return (
             [by + follows * x for by, x in zip(stretches, moved, strict=True)],
             math.hypot(unsure, uncertain * math.fsum(moved) / half),
@@ -206,7 +211,7 @@ class Pace:
             reference = _weighted(levels, sizes)
             moved = [elasticity * (level - reference) for level in levels]
             stretches = [by + slope * x for by, x in zip(stretches, moved, strict=True)]
-            error = math.hypot(error, doubt * moved[-1])
+            error = math.hypot(error, (doubt + slope * (1 - elasticity)) * moved[-1])
         return stretches, error
 
     def _stretches_of_pairs(self, half: int, elasticity: float) -> tuple[list[float], float]:
@@ -216,7 +221,8 @@ class Pace:
             sides = zip(levels[:half], levels[half:], strict=True)
             moved = [elasticity * (now - before) for before, now in sides]
             stretches = [by + slope * x for by, x in zip(stretches, moved, strict=True)]
-            error = math.hypot(error, doubt * math.fsum(moved) / half)
+            unsure = doubt + slope * (1 - elasticity)
+            error = math.hypot(error, unsure * math.fsum(moved) / half)
         return stretches, error
 
     def _follows(self, before: Sequence[Sequence[float]], elasticity: float) -> tuple[float, float]:
@@ -226,16 +232,7 @@ class Pace:
         levels = [level for level, _ in self._levels[:-1]]
         means = [math.fsum(group) / len(group) for group in before]
         variance = max(self._deviation, LEAST_DEVIATION) ** 2 + _error_of_means(before)
-        return self._posterior(levels, means, variance, elasticity)
-
-    def _posterior(
-        self, x: Sequence[float], y: Sequence[float], variance: float, expected: float
-    ) -> tuple[float, float]:
-        """Slope of y over x with its standard error, where `expected` is known to a share."""
-        x, y = _deviations(x), _deviations(y)
-        prior = 1 / (self._doubt * expected) ** 2
-        precision = prior + _dot(x, x) / variance
-        return (expected * prior + _dot(x, y) / variance) / precision, 1 / math.sqrt(precision)
+        return _posterior(levels, means, variance, elasticity, self._doubt + 1 - elasticity)
 
     def _slopes(self, values: Sequence[float]) -> list[float]:
         """Slope within sessions for each canary, 0 where it explains nothing."""
@@ -317,6 +314,16 @@ def inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]] | None:
                 by = rows[r][i]
                 rows[r] = [a - by * b for a, b in zip(rows[r], rows[i], strict=True)]
     return [row[size:] for row in rows]
+
+
+def _posterior(
+    x: Sequence[float], y: Sequence[float], variance: float, expected: float, doubt: float
+) -> tuple[float, float]:
+    """Slope of y over x with its standard error, where `expected` is known but for a share."""
+    x, y = _deviations(x), _deviations(y)
+    prior = 1 / (doubt * expected) ** 2
+    precision = prior + _dot(x, x) / variance
+    return (expected * prior + _dot(x, y) / variance) / precision, 1 / math.sqrt(precision)
 
 
 def _weighted(levels: Sequence[float], sizes: Sequence[int]) -> float:

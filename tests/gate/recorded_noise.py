@@ -328,7 +328,8 @@ def table(noise, rounds=400, seed=20261122):
     """Lines of both tables."""
     yield "| case | metric | sessions | within | between |"
     yield "|---|---|---|---|---|"
-    cases = {case for one in noise.sessions for case in one.cases}
+    recorded = Counter(case for one in noise.sessions for case in one.cases)
+    cases = {case for case, sessions in recorded.items() if sessions > 1}
     for case in sorted(cases):
         sessions = [one for one in noise.sessions if case in one.cases]
         for metric in GROWING:

@@ -235,7 +235,7 @@ def test_cpu_time_that_was_withheld_stretches_work(name, slope, doubt):
     assert adjusted.before == (pytest.approx((1.0,) * 3),)
     assert adjusted.now == pytest.approx((1.5 - 0.8 * slope * 0.1,) * 3)
     assert adjusted.taken == pytest.approx(0.8 * slope * 0.1)
-    assert adjusted.error == pytest.approx(0.8 * doubt * 0.1)
+    assert adjusted.error == pytest.approx(0.8 * (doubt + 0.2 * slope) * 0.1)
 
 
 def test_neighbours_are_stretched_by_what_was_withheld_from_either():
@@ -288,7 +288,7 @@ def test_the_canary_noise_of_either_side_is_an_error():
     adjusted = Pace(["cpu_ns"], [*before, now], 0.02).adjust([[7.0] * 4, [7.0] * 2], [7.0] * 3, 0.8)
 
     assert adjusted.taken == pytest.approx(0.8 * 0.4)
-    assert adjusted.error == pytest.approx(math.hypot(0.25 * 0.8 * 0.4, 0.8 * math.sqrt(noise)))
+    assert adjusted.error == pytest.approx(math.hypot(0.45 * 0.8 * 0.4, 0.8 * math.sqrt(noise)))
 
 
 def test_what_sessions_tell_weighs_as_their_repeats_allow():
