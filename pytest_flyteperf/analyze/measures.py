@@ -103,7 +103,8 @@ def _analyze(recording: Recording) -> Measures:
     state = None
     if records is not None:
         state = measure_state(records, run.name, family, work.orchestration.evaluations)
-        metrics["crd_bytes"] = None if state is None else state.peak_bytes
+    if state is not None:
+        metrics["crd_bytes"] = state.peak_bytes
     return Measures(
         execution=run.name,
         phase=run.phase,

@@ -1,8 +1,9 @@
 """What times owe to the machine's pace: an analysis of covariance with canaries.
 
 A machine, a virtual one above all, is a quarter faster at one hour than at another, and others
-use it. The recorder's canaries tell that pace beside each repeat, and nothing in Flyte moves them.
-What they explain is taken off, on two levels:
+use it. The recorder's canaries tell that pace beside each repeat. Nothing in Flyte moves them; what
+serves it is one only where it was asked for as much (`samples`). What they explain is taken off, on
+two levels:
 
 - Repeats of one session: as far as the samples themselves show it (pooled within-session
   regression: Cochran 1957, "Analysis of covariance: its nature and uses"). A canary that explains
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pytest_flyteperf.model import CANARIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 STRONG: Final = 3.0
 """Standard errors that a slope must lie above zero."""
@@ -93,11 +94,16 @@ class Pace:
         self._columns = [list(chain(*parts)) for parts in zip(*self._within, strict=True)]
         self._freedom = len(self._columns[0]) - len(groups)
         self._products = [[_dot(a, b) for b in self._columns] for a in self._columns]
-        self._levels = self._session_levels(groups)
+        means = [[math.fsum(one) / len(rows) for one in zip(*rows, strict=True)] for rows in groups]
+        self._levels = self._session_levels(means, [len(rows) for rows in groups])
         self._withheld = [
-            ([math.fsum(row[column] for row in rows) / len(rows) for rows in groups], STRETCH[name])
+            ([mean[column] for mean in means], *STRETCH[name])
             for column, name in enumerate(names)
             if name in STRETCH and self.served
+        ]
+        self._stretched = [
+            math.fsum(slope * levels[index] for levels, slope, _ in self._withheld)
+            for index in range(len(groups))
         ]
 
     @property
@@ -110,16 +116,15 @@ class Pace:
         """Whether those that serve FlytePropeller tell it."""
         return SERVERS_CANARY in self._names
 
-    def _session_levels(self, groups: Sequence[_Rows]) -> list[tuple[float, float]]:
+    def _session_levels(
+        self, means: Sequence[Sequence[float]], sizes: Sequence[int]
+    ) -> list[tuple[float, float]]:
         """Mean of the session canary and its squared error, session by session; 0 without it."""
         if self._column is None:
-            return [(0.0, 0.0)] * len(groups)
+            return [(0.0, 0.0)] * len(means)
         column = self._column
         variance = self._products[column][column] / max(1, self._freedom)
-        return [
-            (math.fsum(row[column] for row in rows) / len(rows), variance / len(rows))
-            for rows in groups
-        ]
+        return [(mean[column], variance / size) for mean, size in zip(means, sizes, strict=True)]
 
     def adjust(
         self, before: Sequence[Sequence[float]], now: Sequence[float], elasticity: float
@@ -133,7 +138,12 @@ class Pace:
         """
         groups, slope = self.within([*before, now])
         sizes = [len(group) for group in before]
-        stretches, unsure = self._stretches(sizes, elasticity)
+
+        def beside_before(levels: Sequence[float]) -> list[float]:
+            reference = _weighted(levels, sizes)
+            return [level - reference for level in levels]
+
+        stretches, unsure = self._stretches(beside_before, elasticity)
         groups = [
             tuple(value - by for value in group)
             for group, by in zip(groups, stretches, strict=True)
@@ -185,7 +195,12 @@ class Pace:
             What is laid to the pace of each, and the standard error that leaves in their mean.
         """
         half = len(differences)
-        stretches, unsure = self._stretches_of_pairs(half, elasticity)
+
+        def by_pair(levels: Sequence[float]) -> list[float]:
+            moved = [now - before for before, now in zip(levels[:half], levels[half:], strict=True)]
+            return [*moved, math.fsum(moved) / half]
+
+        (*stretches, _), unsure = self._stretches(by_pair, elasticity)
         left = [value - by for value, by in zip(differences, stretches, strict=True)]
         sides = list(zip(self._levels[:half], self._levels[half:], strict=True))
         moved = [now - before for (before, _), (now, _) in sides]
@@ -201,29 +216,21 @@ class Pace:
             math.hypot(unsure, uncertain * math.fsum(moved) / half),
         )
 
-    def _stretches(self, sizes: Sequence[int], elasticity: float) -> tuple[list[float], float]:
-        """How much longer work took in each session than in those before, for want of CPUs.
+    def _stretches(
+        self, moved: Callable[[Sequence[float]], list[float]], elasticity: float
+    ) -> tuple[list[float], float]:
+        """How much longer work took for want of CPUs, and the standard error of the shift.
 
-        And the standard error of that of now.
+        Args:
+            moved: from levels, group by group, to the differences that are asked about, linear; the
+                last of them is the shift.
+            elasticity: share of the time that follows the CPU's pace.
         """
-        stretches, error = [0.0] * len(self._levels), 0.0
-        for levels, (slope, doubt) in self._withheld:
-            reference = _weighted(levels, sizes)
-            moved = [elasticity * (level - reference) for level in levels]
-            stretches = [by + slope * x for by, x in zip(stretches, moved, strict=True)]
-            error = math.hypot(error, (doubt + slope * (1 - elasticity)) * moved[-1])
-        return stretches, error
-
-    def _stretches_of_pairs(self, half: int, elasticity: float) -> tuple[list[float], float]:
-        """Likewise the later block of each pair than the earlier one, with the mean's error."""
-        stretches, error = [0.0] * half, 0.0
-        for levels, (slope, doubt) in self._withheld:
-            sides = zip(levels[:half], levels[half:], strict=True)
-            moved = [elasticity * (now - before) for before, now in sides]
-            stretches = [by + slope * x for by, x in zip(stretches, moved, strict=True)]
-            unsure = doubt + slope * (1 - elasticity)
-            error = math.hypot(error, unsure * math.fsum(moved) / half)
-        return stretches, error
+        doubts = (
+            elasticity * (doubt + slope * (1 - elasticity)) * moved(levels)[-1]
+            for levels, slope, doubt in self._withheld
+        )
+        return [elasticity * by for by in moved(self._stretched)], math.hypot(*doubts)
 
     def _follows(self, before: Sequence[Sequence[float]], elasticity: float) -> tuple[float, float]:
         """Elasticity of the time to the session canary with its standard error."""
