@@ -115,8 +115,8 @@ def canaries(about: RecordingDocument) -> dict[str, int]:
             found[name] = sum(figures) // len(looks)
     ticks = machine_ticks(about)
     whole = sum(ticks.values())
-    if whole:
-        found["steal_ppm"] = ticks.get("steal", 0) * MILLION // whole
+    if whole and "steal" in ticks:
+        found["steal_ppm"] = ticks["steal"] * MILLION // whole
     if whole and about.machine_after is not None and about.machine_after.processes:
         found["other_cpu_ppm"] = min(MILLION, other_ticks(about) * MILLION // whole)
     used = {use.component: use.cpu_ns for use in component_uses(about)}

@@ -80,6 +80,12 @@ def test_what_the_hypervisor_withheld_is_a_share_of_all_ticks():
     assert canaries(about(*looks))["steal_ppm"] == 500_000
 
 
+def test_steal_that_nobody_counted_is_unknown():
+    looks = [MachineUse(cpu_ticks={"user": n, "idle": n}) for n in (0, 10)]
+
+    assert "steal_ppm" not in canaries(about(*looks))
+
+
 def test_loopback_counts_each_byte_once():
     looks = [MachineUse(network={"lo": NetworkUse(n, n)}) for n in (5, 9)]
 

@@ -44,6 +44,13 @@ def test_a_stamp_that_is_no_day_of_the_calendar_stays_text():
         assert binary.decode(binary.encode(text)) == text
 
 
+def test_the_size_of_the_object_is_a_metric_with_its_source(recordings):
+    measures = analyze_recording(recordings / "echo_wide/0")
+
+    assert measures.metrics["crd_bytes"] == measures.state.peak_bytes > 10_000
+    assert measures.sources["crd_bytes"] == "flyteworkflows.jsonl"
+
+
 def test_state_of_a_wide_workflow(recordings):
     """
     Fifty echo nodes: a status each once the end node is reached. Eleven revisions, the first

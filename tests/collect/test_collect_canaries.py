@@ -53,6 +53,14 @@ def test_between_two_repeats_they_sing_once():
     assert canaries.before() is not after
 
 
+def test_as_many_pieces_are_sung_as_were_asked_for(monkeypatch):
+    pieces = iter([44, 900, 45])
+    monkeypatch.setattr(canary, "_cpu_ns", lambda: next(pieces))
+    canaries = canary.Between(Api(present=True), "n", lambda: 0, canary.ONE_PIECE)
+
+    assert [canaries.before().cpu_ns, canaries.after().cpu_ns] == [44, 900]
+
+
 def test_where_writing_is_not_allowed_the_figure_is_unknown():
     for method in ("GET", "POST", "PATCH"):
         assert canary.sing(Api(present=method == "PATCH", refuse=method), "n").api_write_ns is None

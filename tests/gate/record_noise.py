@@ -1,4 +1,4 @@
-"""Record one session of noise: a fresh deployment, five cases, every canary; about seven minutes.
+"""Record one session of noise: a fresh deployment, five cases, every canary; about eight minutes.
 
     python tests/gate/record_noise.py FOLDER
 

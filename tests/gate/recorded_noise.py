@@ -141,7 +141,7 @@ def at_rest(noise):
 
     def quiet(session):
         return all(
-            standard.median(case.canaries.get("other_cpu_ppm", (0,))) < QUIET_PPM
+            standard.median(case.canaries["other_cpu_ppm"]) < QUIET_PPM
             for case in session.cases.values()
             if not case.samples["pods"][0]
         )
