@@ -80,7 +80,7 @@ def pace_beside(
     turns: Sequence[int] = (),
 ) -> Pace | None:
     """Return the pace of the repeats of either side, or None where they do not both know it."""
-    names = CANARIES.keys() - (set() if _same_demand(sessions, valid) else {SERVERS_CANARY})
+    names = _canaries(sessions, {name: known(valid, name) for name in DEMAND})
     now = [
         ({name: tuple(m.canaries.get(name) for m in block) for name in names}, len(block))
         for block in by_turn(valid, turns)
@@ -88,23 +88,30 @@ def pace_beside(
     return _pace(sessions, now, policy)
 
 
-def _same_demand(sessions: Sequence[Session], valid: Sequence[Measures]) -> bool:
+def own_pace(baseline: Baseline, policy: Policy) -> Pace | None:
+    """The pace of a head that is measured when the machine is as fast as in the last session."""
+    sessions, latest = baseline.sessions, baseline.sessions[-1]
+    asked = {name: [v for s in known_values([latest], name) for v in s] for name in DEMAND}
+    names = _canaries(sessions, asked)
+    sung = {name: values for name, values in latest.canaries.items() if name in names}
+    return _pace(sessions, [(sung, latest.repeats)], policy)
+
+
+def _canaries(sessions: Sequence[Session], asked: Mapping[str, Sequence[int]]) -> set[str]:
+    """Names of the canaries that tell the pace where Flyte asks for so much now."""
+    return CANARIES.keys() - (set() if _same_demand(sessions, asked) else {SERVERS_CANARY})
+
+
+def _same_demand(sessions: Sequence[Session], asked: Mapping[str, Sequence[int]]) -> bool:
     """Whether Flyte asks for as much as before, as far as can be told of everything it asks for."""
     for name, share in DEMAND.items():
         before = [value for session in known_values(sessions, name) for value in session]
-        now = known(valid, name)
-        if not before or not now:
+        if not before or not asked[name]:
             return False
-        ends = statistics.median(before), statistics.median(now)
+        ends = statistics.median(before), statistics.median(asked[name])
         if max(ends) - min(ends) > share * max(ends):
             return False
     return True
-
-
-def own_pace(baseline: Baseline, policy: Policy) -> Pace | None:
-    """The pace of a head that is measured when the machine is as fast as in the last session."""
-    latest = baseline.sessions[-1]
-    return _pace(baseline.sessions, [(latest.canaries, latest.repeats)], policy)
 
 
 def _pace(

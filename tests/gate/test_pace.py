@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_flyteperf import gate
-from pytest_flyteperf.gate import Verdict
+from pytest_flyteperf.errors import UsageError
+from pytest_flyteperf.gate import Policy, Verdict
 from pytest_flyteperf.gate.pace import STRETCH, Pace, inverted, pace
 from pytest_flyteperf.gate.samples import DEMAND
 from pytest_flyteperf.model import CANARIES, Size
@@ -147,6 +148,15 @@ def test_servers_of_which_something_is_unknown_tell_no_pace():
     del now["blob_reads"]
 
     assert working(now).pace == pytest.approx(1.3**2, abs=0.01)
+
+
+def test_a_tolerance_is_promised_by_the_canaries_that_a_run_like_the_last_has():
+    policy = Policy(tolerances={"handle_ns": 0.06}, budget=16)
+    same = [served(seed=seed) for seed in (1, 2, 3)]
+
+    gate.check(policy, accepted(same))
+    with pytest.raises(UsageError, match=r"tolerance 6\.0 % of working cannot be decided"):
+        gate.check(policy, accepted([*same[:2], {**same[2], "pods": [8] * 16}]))
 
 
 def test_noise_that_time_and_canary_share_is_no_error():
