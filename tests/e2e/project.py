@@ -136,7 +136,7 @@ class Project:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=1200,
+            timeout=2400,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr

@@ -8,11 +8,12 @@ from statistics import median
 
 import pytest
 from checkout import BLOB_WRITE, CRD_WRITE, ROUND, Checkout
+from project import ran
 
 from pytest_flyteperf.engine.build import MODULES as SOURCES
 from pytest_flyteperf.engine.golang import find_go, go_directive
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 RELEASE = "v1.16.8"
 HALF = 0.5
@@ -82,7 +83,7 @@ def slower(measured, flyte, tmp_path):
 def as_released(measured):
     """What the echo chain takes on the release, as its results tell it."""
     code, output = measured.run("-k=echo", "--flyteperf-repeats=8", "--flyteperf-keep")
-    assert code == 0, output
+    assert ran(code, output), output
     (path,) = measured.folder.glob(".flyteperf/runs/*/results.json")
     (case,) = json.loads(path.read_text())["cases"].values()
     return case
@@ -135,12 +136,11 @@ def test_a_delay_of_a_tenth_is_found_where_the_machine_lets_it(measured, slower)
     assert cause(answer)[0] == "crd write"
 
 
-@pytest.mark.parametrize("share", [TENTH, HALF])
-def test_the_other_way_round_it_is_an_improvement(measured, slower, share):
-    answer = measured.ab(slower(CRD_WRITE, share), RELEASE, "-k=echo", *SHARP)
+def test_the_other_way_round_it_is_an_improvement(measured, slower):
+    answer = measured.ab(slower(CRD_WRITE, TENTH), RELEASE, "-k=echo", *SHARP)
 
     metric = working(answer)
-    if metric["finds"] > share:
+    if metric["finds"] > TENTH:
         pytest.skip(f"repeats vary: a change of {metric['finds']:.0%} is what is found here")
     assert answer["exit_code"] == 0
     assert metric["verdict"] == "improved"
