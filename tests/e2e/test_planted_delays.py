@@ -14,7 +14,7 @@ from pytest_flyteperf.engine.golang import find_go, go_directive
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 RELEASE = "v1.16.8"
-TOLERANCE = 0.3
+TOLERANCE = 0.2
 RUNS = 10
 BENCHMARK = f"""
     import pytest
@@ -27,7 +27,7 @@ BENCHMARK = f"""
             a = echo(a=a)
         return a
 
-    @pytest.mark.flyteperf(repeats=16, tolerance={TOLERANCE}, gate=["handle_ns"])
+    @pytest.mark.flyteperf(repeats=10, tolerance={TOLERANCE}, gate=["handle_ns"])
     def test_echo_chain(flyteperf):
         assert flyteperf(chain, a=3) == 3
 """
@@ -67,7 +67,7 @@ def verdicts(recorded, flyte, tmp_path):
         for _ in range(RUNS):
             _, output = measured(project, "--flyteperf-baseline", f"--flyteperf-flyte={planted}")
             if "cannot be decided with" in output:
-                pytest.skip("repeats differ too much on this machine for a tolerance of 30 %")
+                pytest.skip("repeats differ too much on this machine for a tolerance of 20 %")
             found.append(cases(project)["echo_chain"])
         return found
 
