@@ -126,13 +126,13 @@ class Project:
         return process.returncode, output
 
     def ab(self, base: object, head: object, *arguments: str) -> dict[str, object]:
-        """Measure two Flytes in turns to the end; what `flyteperf ab --json` says."""
+        """Measure this project on two Flytes in turns to the end; what `flyteperf ab --json` says."""
         sides = (f"--base={base}", f"--head={head}")
         own = [argument for argument in arguments if argument.startswith("--")]
         pytest = [argument for argument in arguments if argument not in own]
         command = [sys.executable, "-m", "pytest_flyteperf.cli", "ab", "--json", *sides, *own]
         done = subprocess.run(
-            [*command, "--", "-p", "no:cacheprovider", *pytest],
+            [*command, "--", "-p", "no:cacheprovider", ".", *pytest],
             cwd=self.folder,
             capture_output=True,
             text=True,

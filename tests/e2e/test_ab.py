@@ -26,7 +26,7 @@ BENCHMARK = """
 
     @workflow
     def chain(a: int) -> int:
-        for _ in range(25):
+        for _ in range(15):
             a = echo(a=a)
         return a
 
