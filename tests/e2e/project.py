@@ -126,7 +126,7 @@ class Project:
         return process.returncode, output
 
     def ab(self, base: object, head: object, *arguments: str) -> dict[str, object]:
-        """Measure this project on two Flytes in turns to the end; what `flyteperf ab --json` says."""
+        """Measure this project on two Flytes in turns; what `flyteperf ab --json` says."""
         sides = (f"--base={base}", f"--head={head}")
         own = [argument for argument in arguments if argument.startswith("--")]
         pytest = [argument for argument in arguments if argument not in own]
