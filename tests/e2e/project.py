@@ -132,7 +132,7 @@ class Project:
         pytest = [argument for argument in arguments if argument not in own]
         command = [sys.executable, "-m", "pytest_flyteperf.cli", "ab", "--json", *sides, *own]
         done = subprocess.run(
-            [*command, "--", "-p", "no:cacheprovider", ".", *pytest],
+            [*command, "--", ".", "-p", "no:cacheprovider", *pytest],
             cwd=self.folder,
             capture_output=True,
             text=True,
