@@ -1,9 +1,11 @@
-"""What the tests, and all that they start, put into the temporary folder ends with the tests."""
+"""What all tests share: a temporary folder that ends with them, and a longest time for each."""
 
 import os
 import signal
 import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -13,6 +15,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("unhurried")
+LONGEST_S = 900
+"""Of a test without a mark of its own. Benchmarks take as long as their sizes do."""
 
 
 def pytest_configure(config):
@@ -24,3 +28,10 @@ def pytest_configure(config):
     os.environ["TMPDIR"] = tempfile.tempdir = own.name
     # A shell that starts them in the background has them ignore Ctrl-C, and all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    ours = (item for item in items if item.path.is_relative_to(Path(__file__).parent))
+    for item in ours:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
