@@ -40,7 +40,7 @@ def recorded(shared_project):
     for update in ("all", "join", "join", "join"):
         code, output = measured(shared_project, f"--flyteperf-update={update}")
         assert code == 0, output
-    return shared_project, cases(shared_project)["echo_chain"]
+    return shared_project, latest(shared_project)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +68,17 @@ def verdicts(recorded, flyte, tmp_path):
             _, output = measured(project, "--flyteperf-baseline", f"--flyteperf-flyte={planted}")
             if "cannot be decided with" in output:
                 pytest.skip("repeats differ too much on this machine for a tolerance of 20 %")
-            found.append(cases(project)["echo_chain"])
+            found.append(latest(project))
         return found
 
     return make
 
 
-def cases(project):
-    """What the latest run's results tell."""
-    latest = max(project.folder.glob(".flyteperf/runs/*/results.json"))
-    return json.loads(latest.read_text())["cases"]
+def latest(project):
+    """What the latest run's results tell of its only case."""
+    path = max(project.folder.glob(".flyteperf/runs/*/results.json"))
+    (case,) = json.loads(path.read_text())["cases"].values()
+    return case
 
 
 def regressed(found):
