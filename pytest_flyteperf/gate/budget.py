@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def check(policy: Policy, baseline: Baseline) -> None:
     """Refuse a policy that asks for a tolerance which its budget cannot decide.
 
-    Not in the short size, where times are advice and the summary says so.
+    Not of a metric that is advice, and not in the short size, where all times are and the summary
+    says so.
 
     Raises:
         UsageError: with the number of repeats that would.
@@ -25,9 +26,11 @@ def check(policy: Policy, baseline: Baseline) -> None:
     if baseline.size is Size.SHORT:
         return
     for name, tolerance in policy.tolerances.items():
+        metric = METRICS[name]
+        if not policy.gates(metric, exact=False):
+            continue
         before = baseline.by_session(name)
         repeats = policy.budget or baseline.sessions[-1].repeats
-        metric = METRICS[name]
         sample = sample_of(
             metric,
             kind_of(metric, baseline.values(name), untimed=False),

@@ -248,6 +248,18 @@ def test_a_tolerance_below_the_resolution_is_refused_with_the_repeats_it_needs()
     gate.check(Policy(budget=10), before)
 
 
+def test_a_tolerance_of_a_metric_that_is_advice_is_not_refused():
+    spreads = {"handle_ns": 0.1, "waiting_ns": 0.9}
+    before = accepted(
+        [{name: noisy(n, 20, spread=spread) for name, spread in spreads.items()} for n in range(8)]
+    )
+    both = structs.replace(POLICY, tolerances=dict.fromkeys(spreads, 0.2), budget=10)
+
+    gate.check(structs.replace(both, gate=("handle_ns",)), before)
+    with pytest.raises(UsageError, match="of waiting on the path cannot be decided"):
+        gate.check(structs.replace(both, gate=("handle_ns", "waiting_ns")), before)
+
+
 def test_a_tolerance_below_what_sessions_differ_by_is_refused():
     before = accepted([{"handle_ns": noisy(1, 20, middle=500 * MS)}])
 
