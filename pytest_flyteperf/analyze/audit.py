@@ -174,7 +174,7 @@ def check_clocks(runs: Iterable[Run], pods: Iterable[Pod]) -> list[Finding]:
                 evidence.append(f"{what} of {pod.name} stamped {late} ms after its receipt")
         if pod.started and pod.started.high < pod.created_ns - CLOCK_SLACK_NS:
             early = (pod.created_ns - pod.started.high) // 1_000_000
-            evidence.append(f"start of {pod.name} stamped {early} ms before its creation")
+            evidence.append(f"start of {pod.name} stamped {early} ms before its creation was seen")
     return [_invalid("clock", f"{len(evidence)}: {evidence[0]}")] if evidence else []
 
 
