@@ -31,7 +31,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    ours = (item for item in items if item.path.is_relative_to(Path(__file__).parent))
-    for item in ours:
-        if item.get_closest_marker("timeout") is None:
+    for item in items:
+        ours = item.path.is_relative_to(Path(__file__).parent)
+        if ours and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LONGEST_S))

@@ -8,6 +8,7 @@ sizes merge.
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from pytest_flyteperf.gate import strict_yaml
 from pytest_flyteperf.model import CANARIES, METRICS, Environment, Frozen, Size, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_flyteperf.model import Measures
 
@@ -143,12 +144,7 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
 
     def values(self, metric: str) -> tuple[int, ...]:
         """Known values of a metric, over all sessions."""
-        return tuple(
-            value
-            for session in self.sessions
-            for value in session.samples.get(metric, ())
-            if value is not None
-        )
+        return pooled(self.sessions, metric)
 
     def by_session(self, metric: str) -> tuple[tuple[int, ...], ...]:
         """Known values of a metric, session by session; sessions without any are left out."""
@@ -160,13 +156,18 @@ class Baseline(Frozen, frozen=True, forbid_unknown_fields=True):
         return sum(session.repeats for session in self.sessions)
 
 
-def known_values(sessions: Sequence[Session], metric: str) -> tuple[tuple[int, ...], ...]:
+def known_values(sessions: Iterable[Session], metric: str) -> tuple[tuple[int, ...], ...]:
     """Known values of a metric, session by session; sessions without any are left out."""
     return tuple(
         known
         for session in sessions
         if (known := tuple(v for v in session.samples.get(metric, ()) if v is not None))
     )
+
+
+def pooled(sessions: Iterable[Session], metric: str) -> tuple[int, ...]:
+    """Known values of a metric, over all of these sessions."""
+    return tuple(chain.from_iterable(known_values(sessions, metric)))
 
 
 def joined(before: Baseline | None, accepted: Baseline) -> Baseline:

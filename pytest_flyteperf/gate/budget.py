@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate.compare import sharpness
 from pytest_flyteperf.gate.samples import kind_of, own_pace, sample_of
+from pytest_flyteperf.gate.verdict import Kind
 from pytest_flyteperf.model import METRICS, Size
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ def check(policy: Policy, baseline: Baseline) -> None:
         return
     for name, tolerance in policy.tolerances.items():
         metric = METRICS[name]
-        if not policy.gates(metric, exact=False):
+        kind = kind_of(metric, baseline.values(name), untimed=False)
+        if not policy.gates(metric, exact=kind is Kind.EXACT):
             continue
         before = baseline.by_session(name)
         repeats = policy.budget or baseline.sessions[-1].repeats
         sample = sample_of(
             metric,
-            kind_of(metric, baseline.values(name), untimed=False),
+            kind,
             baseline.sessions,
             before[-1] if before else (),
             tolerance=(tolerance, "asked"),

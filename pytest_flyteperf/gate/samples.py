@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_flyteperf.gate import statistics
-from pytest_flyteperf.gate.baseline import known_values
+from pytest_flyteperf.gate.baseline import known_values, pooled
 from pytest_flyteperf.gate.compare import Sample
 from pytest_flyteperf.gate.pace import SERVERS_CANARY, Pace, pace
 from pytest_flyteperf.gate.verdict import Kind
@@ -91,7 +91,7 @@ def pace_beside(
 def own_pace(baseline: Baseline, policy: Policy) -> Pace | None:
     """The pace of a head that is measured when the machine is as fast as in the last session."""
     sessions, latest = baseline.sessions, baseline.sessions[-1]
-    asked = {name: [v for s in known_values([latest], name) for v in s] for name in DEMAND}
+    asked = {name: pooled([latest], name) for name in DEMAND}
     names = _canaries(sessions, asked)
     sung = {name: values for name, values in latest.canaries.items() if name in names}
     return _pace(sessions, [(sung, latest.repeats)], policy)
@@ -105,7 +105,7 @@ def _canaries(sessions: Sequence[Session], asked: Mapping[str, Sequence[int]]) -
 def _same_demand(sessions: Sequence[Session], asked: Mapping[str, Sequence[int]]) -> bool:
     """Whether Flyte asks for as much as before, as far as can be told of everything it asks for."""
     for name, share in DEMAND.items():
-        before = [value for session in known_values(sessions, name) for value in session]
+        before = pooled(sessions, name)
         if not before or not asked[name]:
             return False
         ends = statistics.median(before), statistics.median(asked[name])
@@ -190,9 +190,7 @@ def _elasticity(sessions: Sequence[Session], metric: str) -> float:
         return 0.0
     if metric not in WITH_WAITING:
         return 1.0
-    waiting, whole = (
-        [v for one in known_values(sessions, name) for v in one] for name in ("waiting_ns", metric)
-    )
+    waiting, whole = (pooled(sessions, name) for name in ("waiting_ns", metric))
     if not waiting or not whole or not statistics.median(whole):
         return 1.0
     return max(0.0, 1 - statistics.median(waiting) / statistics.median(whole))

@@ -126,6 +126,13 @@ def test_a_stamp_after_its_own_receipt_is_a_clock(copied):
     assert "start of a7vj8jp5gzbdchprm6fk-n0-0 stamped 51 ms" in findings(folder)["clock"].evidence
 
 
+def test_a_start_before_the_pod_was_seen_is_a_clock(copied):
+    folder = copied("chain/0")
+    precise(folder, -60_000_000_000)
+
+    assert "ms before its creation was seen" in findings(folder)["clock"].evidence
+
+
 def test_a_stamp_within_the_slack_is_none(copied):
     folder = copied("chain/0")
     precise(folder, audit.CLOCK_SLACK_NS - 1_000_000)

@@ -9,9 +9,13 @@ from __future__ import annotations
 import shutil
 import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pytest_flyteperf.engine.build import MODULES as SOURCES
 from pytest_flyteperf.engine.flyte import MODULES
+from pytest_flyteperf.engine.golang import find_go, go_directive
+
+RELEASE = "v1.16.8"
 
 
 class Place(NamedTuple):
@@ -21,6 +25,14 @@ class Place(NamedTuple):
     """What the analysis calls it."""
     file: str
     span: str
+
+    def calls(self, case: dict[str, Any]) -> float:
+        """How often a repeat of a case enters it, as its results tell."""
+        return sum(
+            one["calls"]["median"]
+            for one in case["operations"]
+            if one["operation"] == self.operation
+        )
 
 
 CRD_WRITE = Place("crd write", "flytepropeller/pkg/controller/handler.go", "WorkflowStore.Update")
@@ -53,6 +65,16 @@ class Checkout:
         twin = object.__new__(Checkout)
         twin.folder = folder
         return twin
+
+    @classmethod
+    def released(cls, folder: Path) -> Checkout:
+        """The release, unchanged."""
+        go = find_go(go_directive(SOURCES / "flyte" / "go.mod"))
+        return cls(folder, go.module_cache, RELEASE)
+
+    def slow_down(self, place: Place, share: float, case: dict[str, Any]) -> None:
+        """Let a case's working time, as its results tell it, grow by a share."""
+        self.delay(place, round(share * case["working"]["median"] / place.calls(case)))
 
     def delay(self, place: Place, ns: int) -> None:
         """Let Flyte spend so long whenever it enters a span.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from checkout import Checkout
 from project import WORKFLOWS, Project, until
 
 from pytest_flyteperf.engine.build import ensure_engine
@@ -17,6 +18,12 @@ from pytest_flyteperf.provision import local
 def engine():
     """The engine's programs, built on first use."""
     return ensure_engine()
+
+
+@pytest.fixture(scope="module")
+def flyte(tmp_path_factory):
+    """A checkout of the release, unchanged."""
+    return Checkout.released(tmp_path_factory.mktemp("flyte") / "flyte")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import textwrap
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -142,6 +143,12 @@ class Project:
         assert "Traceback" not in done.stderr, done.stderr
         assert done.stdout.startswith("{"), done.stderr
         return {**json.loads(done.stdout), "said": done.stderr}
+
+    def case(self) -> dict[str, Any]:
+        """What the latest run's results tell of its only case."""
+        path = max(self.folder.glob(".flyteperf/runs/*/results.json"))
+        (case,) = json.loads(path.read_text())["cases"].values()
+        return case
 
     def recordings(self) -> list[Path]:
         """Folders of finished repeats, warm-ups left out."""

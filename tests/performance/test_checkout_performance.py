@@ -4,8 +4,7 @@ from itertools import count
 
 import pytest
 
-from pytest_flyteperf.engine.build import MODULES, ensure_engine
-from pytest_flyteperf.engine.golang import find_go, go_directive
+from pytest_flyteperf.engine.build import ensure_engine
 from tests.e2e.checkout import ROUND, Checkout
 
 pytestmark = pytest.mark.engine
@@ -13,8 +12,7 @@ pytestmark = pytest.mark.engine
 
 def test_one_file_edited(benchmark, tmp_path):
     """From the edit of Propeller's controller to both programs built; budget 40 s on two cores."""
-    go = find_go(go_directive(MODULES / "flyte" / "go.mod"))
-    flyte = Checkout(tmp_path / "flyte", go.module_cache, "v1.16.8")
+    flyte = Checkout.released(tmp_path / "flyte")
     edited = tmp_path / "flyte" / ROUND.file
     numbers = count()
 
