@@ -33,7 +33,7 @@ def test_map_of_texts(flyteperf):
 
     Guards maps over texts and records. Working time gates, pods and node events gate exactly.
     """
-    width = flyteperf.sized(short=3, default=10, full=50)
+    width = flyteperf.sized(short=3, default=10, full=20)
     length = flyteperf.sized(short=10_000, default=100_000, full=100_000)
     assert flyteperf(map_of_texts, count=width, length=length) == [length] * width
     assert flyteperf.shape.subtasks == width
