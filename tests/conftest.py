@@ -23,9 +23,12 @@ def pytest_configure(config):
     system = tempfile.gettempdir()
     own = tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True)
     config.add_cleanup(own.cleanup)
+    lent = pytest.MonkeyPatch()
+    config.add_cleanup(lent.undo)  # mutmut runs pytest again in the same process
     # Folders of tests stay where pytest keeps those of the last runs.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", system)
-    os.environ["TMPDIR"] = tempfile.tempdir = own.name
+    lent.setenv("TMPDIR", own.name)
+    lent.setattr(tempfile, "tempdir", own.name)
     # A shell that starts them in the background has them ignore Ctrl-C, and all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

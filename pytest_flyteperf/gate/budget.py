@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate.compare import sharpness
-from pytest_flyteperf.gate.samples import kind_of, own_pace, sample_of
+from pytest_flyteperf.gate.policy import WHERE_TOLD
+from pytest_flyteperf.gate.samples import kind_of, own_pace, podless, sample_of
 from pytest_flyteperf.gate.verdict import Kind
 from pytest_flyteperf.model import METRICS, Size
 
@@ -29,7 +30,8 @@ def check(policy: Policy, baseline: Baseline) -> None:
     for name, tolerance in policy.tolerances.items():
         metric = METRICS[name]
         kind = kind_of(metric, baseline.values(name), untimed=False)
-        if not policy.gates(metric, exact=kind is Kind.EXACT):
+        advice = name in WHERE_TOLD and not podless(baseline)
+        if advice or not policy.gates(metric, exact=kind is Kind.EXACT):
             continue
         before = baseline.by_session(name)
         repeats = policy.budget or baseline.sessions[-1].repeats

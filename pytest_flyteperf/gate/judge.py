@@ -10,7 +10,7 @@ from pytest_flyteperf.gate import environment as environments
 from pytest_flyteperf.gate.drift import drift
 from pytest_flyteperf.gate.metric import Comparison, judge_metric
 from pytest_flyteperf.gate.policy import WHERE_TOLD, Policy
-from pytest_flyteperf.gate.samples import kind_of, known, pace_beside
+from pytest_flyteperf.gate.samples import kind_of, known, pace_beside, podless
 from pytest_flyteperf.gate.statistics import median
 from pytest_flyteperf.gate.verdict import CaseVerdict, Kind, MetricVerdict, Provenance, Verdict
 from pytest_flyteperf.model import METRICS, Severity, Size
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from pytest_flyteperf.model import Environment, Measures
 
 INVALID_SHARE: Final = 0.20
-"""Share of invalid repeats above which the case is invalid."""
+"""
+Share of invalid repeats above which the case is invalid. One that was measured again is borne, also
+by three repeats: the others were audited as it was.
+"""
 
 OTHER_CPU: Final = "other_cpu_ppm"
 CROWD_PPM: Final = 250_000
@@ -87,7 +90,7 @@ def judge(  # noqa: PLR0913, PLR0917 (the narrow door: everything a verdict depe
         verdict = structs.replace(verdict, drift=drift(metrics, valid, baseline, policy))
     if problems:
         return _with(verdict, Verdict.FAILED, problems[0], metrics, unknown)
-    if len(invalid) > INVALID_SHARE * len(samples):
+    if len(invalid) > min(len(valid), max(1, INVALID_SHARE * len(samples))):
         reason = f"{len(invalid)} of {len(samples)} repeats invalid: {invalid[0]}"
         return _with(verdict, Verdict.INVALID, reason, metrics, unknown)
     if not valid:
@@ -167,9 +170,8 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
     verdicts, unknown = [], []
     anywhere, here = _obstacles(baseline, environment, digest)
     beside = None if baseline is None else pace_beside(baseline.sessions, valid, policy, turns)
-    before_pods = () if baseline is None else baseline.values("pods")
-    podless = not any((*before_pods, *known(valid, "pods"))) and bool(before_pods)
-    untimed = podless and not any(one.shape and one.shape.executions > 1 for one in valid)
+    no_pods = podless(baseline, valid)
+    untimed = no_pods and not any(one.shape and one.shape.executions > 1 for one in valid)
     for metric in METRICS.values():
         before = () if baseline is None else baseline.values(metric.name)
         now = known(valid, metric.name)
@@ -186,8 +188,8 @@ def _metrics(  # noqa: PLR0913, PLR0917 (what the door takes, passed on)
             missing=len(valid) - len(now),
             kind=kind,
             gated=policy.gates(metric, exact=kind is Kind.EXACT)
-            and not (optional and (not podless or not before or len(now) < len(valid))),
-            crowded=_crowded(baseline, valid) if podless else None,
+            and not (optional and (not no_pods or not before or len(now) < len(valid))),
+            crowded=_crowded(baseline, valid) if no_pods else None,
             incomparable=anywhere or (None if kind is Kind.EXACT else here),
             sessions=sessions,
             turns=turns,

@@ -49,6 +49,12 @@ def known(valid: Sequence[Measures], name: str) -> tuple[int, ...]:
     return tuple(value for m in valid if (value := m.metrics.get(name)) is not None)
 
 
+def podless(baseline: Baseline | None, valid: Sequence[Measures] = ()) -> bool:
+    """Whether executions of neither side start pods; False where the baseline does not tell."""
+    before = () if baseline is None else baseline.values("pods")
+    return bool(before) and not any((*before, *known(valid, "pods")))
+
+
 def kind_of(metric: Metric, before: Sequence[int], *, untimed: bool) -> Kind:
     """A count is exact only if the baseline's own repeats agree on it.
 

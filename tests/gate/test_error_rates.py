@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pytest_flyteperf import gate
-from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Policy, Verdict
 from pytest_flyteperf.model import Size
 from tests.gate import error_rates
@@ -234,44 +233,6 @@ def test_the_upper_bound_is_that_of_clopper_and_pearson():
     assert error_rates.upper_bound(3, 300) == pytest.approx(0.025641, abs=1e-5)
 
 
-def test_a_tolerance_below_the_resolution_is_refused_with_the_repeats_it_needs():
-    before = accepted([{"handle_ns": noisy(n, 20, spread=0.1)} for n in range(8)])
-
-    with pytest.raises(UsageError) as refused:
-        gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.12}, budget=10), before)
-
-    assert str(refused.value) == (
-        "chain (default): tolerance 12.0 % of working cannot be decided with 10 repeats, "
-        "which resolve 15.6 %; ask for 23 repeats, or a larger tolerance"
-    )
-    gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.20}, budget=10), before)
-    gate.check(Policy(budget=10), before)
-
-
-def test_a_tolerance_of_a_metric_that_is_advice_is_not_refused():
-    spreads = {"handle_ns": 0.1, "waiting_ns": 0.9}
-    before = accepted(
-        [{name: noisy(n, 20, spread=spread) for name, spread in spreads.items()} for n in range(8)]
-    )
-    both = structs.replace(POLICY, tolerances=dict.fromkeys(spreads, 0.2), budget=10)
-
-    gate.check(structs.replace(both, gate=("handle_ns",)), before)
-    with pytest.raises(UsageError, match="of waiting on the path cannot be decided"):
-        gate.check(structs.replace(both, gate=("handle_ns", "waiting_ns")), before)
-
-
-def test_a_tolerance_below_what_sessions_differ_by_is_refused():
-    before = accepted([{"handle_ns": noisy(1, 20, middle=500 * MS)}])
-
-    with pytest.raises(UsageError) as refused:
-        gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.03}, budget=10), before)
-
-    assert str(refused.value).endswith(
-        "; no number of repeats does, because sessions differ by 1.5 %: record more sessions, "
-        "or ask for a larger tolerance"
-    )
-
-
 def test_blocks_on_fresh_deployments_resolve_more_than_one():
     before = accepted([{"handle_ns": noisy(n, 10)} for n in range(4)])
     now = repeats(handle_ns=noisy(9, 40))
@@ -303,12 +264,6 @@ def test_the_stored_table_is_what_is_simulated(case, plan):
     )
 
     assert line in stored.read_text(encoding="utf-8").splitlines()
-
-
-def test_a_time_that_may_be_nothing_is_not_refused():
-    before = accepted([{"user_ns": [0, *noisy(1, 9)]}])
-
-    gate.check(Policy(tolerances={"user_ns": 0.01, "handle_ns": 0.01, "rounds": 0.01}), before)
 
 
 def allocations(source, effect=1.0):

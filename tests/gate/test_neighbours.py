@@ -81,6 +81,16 @@ def test_the_interval_is_that_of_a_moderated_t():
     assert found.resolution(24, TAILS)[0] < found.resolution(6, TAILS)[0] / 2
 
 
+@pytest.mark.parametrize("pairs", [6, 600])
+def test_an_error_of_all_pairs_is_not_averaged_out(pairs):
+    sure = module.Neighbours((0.2,) * 6, deviation=0.0, error=0.03, taken=0.0)
+
+    told, _ = sure.resolution(pairs, TAILS)
+
+    freedom = module.PRIOR_WEIGHT + pairs - 1
+    assert told == pytest.approx(0.03 * statistics.t_quantile(TAILS.low, freedom))
+
+
 def test_counts_have_the_unit_of_their_middle():
     found = neighbours([[80.0] * 5] * 6, [[83.0] * 5] * 6, 80 * module.BLOCK_DEVIATION, None, 1.0)
 

@@ -174,6 +174,24 @@ def test_more_than_a_fifth_of_invalid_repeats_make_the_case_invalid():
     assert result.reason == "3 of 13 repeats invalid: lost spans: 17 of 18 events"
 
 
+@pytest.mark.parametrize(
+    ("valid", "lost", "verdict"),
+    [
+        (3, 1, Verdict.PASS),
+        (1, 1, Verdict.PASS),
+        (3, 2, Verdict.INVALID),
+        (0, 1, Verdict.INVALID),
+        (8, 2, Verdict.PASS),
+        (7, 2, Verdict.INVALID),
+    ],
+)
+def test_one_invalid_repeat_of_few_is_borne(valid, lost, verdict):
+    finding = Finding(check="steal", severity=Severity.INVALID, evidence="12 % of CPU time")
+    samples = [*repeats(pods=[0] * valid), *repeats(findings=[finding], pods=[0] * lost)]
+
+    assert judged(samples, accepted([{"pods": [0] * 3}])).verdict is verdict
+
+
 def test_notes_do_not_make_a_repeat_invalid():
     note = Finding(check="throttling", severity=Severity.NOTE, evidence="3 waits")
 
