@@ -329,7 +329,7 @@ def sharpness(sample: Sample, repeats: int, policy: Policy) -> Sharpness | None:
     the same in all repeats.
     """
     pooled = [value for session in sample.before for value in session]
-    counted = sample.metric.unit is Unit.COUNT
+    counted = sample.kind is not Kind.MAGNITUDE
     if sample.asked is None or not pooled or min(pooled) <= 0:
         return None
     if counted and len(set(pooled)) == 1:

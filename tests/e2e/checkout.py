@@ -85,16 +85,23 @@ class Checkout:
         self._plant(place, f"for from := time.Now(); time.Since(from) < {ns}; {{\n\t}}")
 
     def allocate(self, place: Place, objects: int) -> None:
-        """Let Flyte put so many objects on its heap whenever it enters a span."""
-        each = "_ = time.Duration(i).String()"
-        self._plant(place, f"for i := 1; i <= {objects}; i++ {{\n\t\t{each}\n\t}}")
+        """Let Flyte put so many objects on its heap whenever it enters a span.
 
-    def _plant(self, place: Place, statement: str) -> None:
+        Each is kept until the next: what nobody can reach, the compiler puts on the stack.
+        """
+        each = "allocated = time.Duration(i).String()"
+        self._plant(
+            place,
+            f"for i := 1; i <= {objects}; i++ {{\n\t\t{each}\n\t}}",
+            declaration="var allocated string",
+        )
+
+    def _plant(self, place: Place, statement: str, declaration: str = "") -> None:
         path = self.folder / place.file
         lines = path.read_text().splitlines(keepends=True)
         (entry,) = [i for i, line in enumerate(lines) if f'{place.span}")' in line]
         lines.insert(entry + 1, f"\t{statement}\n")
-        path.write_text("".join(lines))
+        path.write_text("".join([*lines, declaration, "\n"]))
 
 
 def _copy(source: str, target: str) -> None:

@@ -40,12 +40,15 @@ def test_a_tolerance_of_a_metric_that_is_advice_is_not_refused():
 
 def test_a_tolerance_below_what_sessions_differ_by_is_refused():
     before = accepted([{"handle_ns": noisy(1, 20, middle=500 * MS)}])
+    policy = Policy(
+        session_deviation=0.08, pace_deviation=0.0, tolerances={"handle_ns": 0.03}, budget=10
+    )
 
     with pytest.raises(UsageError) as refused:
-        gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.03}, budget=10), before)
+        gate.check(policy, before)
 
     assert str(refused.value).endswith(
-        "; no number of repeats does, because sessions differ by 1.5 %: record more sessions, "
+        "; no number of repeats does, because sessions differ by 8.0 %: record more sessions, "
         "or ask for a larger tolerance"
     )
 
@@ -71,13 +74,22 @@ def test_times_of_the_short_size_are_advice_and_asked_nothing():
     gate.check(structs.replace(POLICY, tolerances={"handle_ns": 0.01}), wild)
 
 
+def test_a_count_that_nobody_gates_is_asked_nothing():
+    before = accepted([{"rounds": noisy(n, 10, middle=40, spread=0.3)} for n in range(4)])
+    policy = structs.replace(POLICY, tolerances={"rounds": 0.01})
+
+    gate.check(policy, before)
+    with pytest.raises(UsageError, match="of rounds cannot be decided"):
+        gate.check(structs.replace(policy, gate=("rounds",)), before)
+
+
 def test_a_metric_that_cannot_decide_is_told_after_one_that_nothing_is_asked_of():
     spreads = {"waiting_ns": 0.05, "handle_ns": 0.3}
     before = accepted(
         [{name: noisy(n, 10, spread=spread) for name, spread in spreads.items()} for n in range(4)]
     )
     asked = {"user_ns": 0.01, "waiting_ns": 0.9, "handle_ns": 0.1}
-    policy = structs.replace(POLICY, tolerances=asked, gate=tuple(asked))
+    policy = structs.replace(POLICY, tolerances=asked, gate=("waiting_ns", "handle_ns"))
 
     with pytest.raises(UsageError, match="of working cannot be decided with 10 repeats"):
         gate.check(policy, before)
