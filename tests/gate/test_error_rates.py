@@ -14,7 +14,7 @@ from pytest_flyteperf.gate import Policy, Verdict
 from pytest_flyteperf.model import Size
 from tests.gate import error_rates
 from tests.gate.error_rates import CASES, Plan
-from tests.gate.gate_examples import HERE, MS, POLICY, accepted, noisy, repeats
+from tests.gate.gate_examples import HERE, POLICY, accepted, noisy, repeats
 
 BY_NAME = {noise.name: noise for noise in CASES}
 ROUNDS = 300
