@@ -27,8 +27,8 @@ class Slots:
         ended = sorted(end for _, end in taken if end is not None)
         self._freed = [
             end
-            for number, end in enumerate(ended)
-            if bisect_right(begun, end - 1) - bisect_right(ended, end - 1, hi=number) >= limit
+            for end in ended
+            if bisect_right(begun, end - 1) - bisect_right(ended, end - 1) >= limit
         ]
         """Ends of nodes that had the last slot."""
 

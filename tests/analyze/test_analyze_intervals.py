@@ -20,4 +20,5 @@ def test_a_union_has_the_same_instants_once_and_in_order(given_intervals):
 
     assert instants(joined) == instants(given_intervals)
     assert length(joined) == len(instants(given_intervals))
+    assert all(start < end for start, end in joined)
     assert all(end < start for (_, end), (start, _) in pairwise(joined))

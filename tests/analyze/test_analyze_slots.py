@@ -1,6 +1,6 @@
 """Slots that become free, against a count of every instant."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_flyteperf.analyze.slots import Slots
@@ -18,6 +18,8 @@ def running(nodes, at):
 
 
 @given(busy, st.integers(1, 4), st.integers(-1, 31), st.integers(-1, 31))
+@example(nodes=[(0, 4), (0, 5)], limit=2, after=4, until=5)
+@example(nodes=[(0, 5), (4, 5)], limit=2, after=4, until=5)
 def test_a_slot_becomes_free_where_the_limit_was_reached_until_then(nodes, limit, after, until):
     ends = {end for _, end in nodes if end is not None and after < end <= until}
     last = max((end for end in ends if running(nodes, end - 1) >= limit), default=None)
