@@ -107,6 +107,21 @@ def test_attempts_at_the_same_time_have_windows_each():
     ) == [(10, 50), (10, 50)]
 
 
+def test_without_edges_a_node_waited_for_the_one_that_ended_last_before_it_and_never_for_itself():
+    """Node n3 ends as it begins, so that of those that have ended by then it is the last."""
+    spans = {"n0": (0, 50), "n1": (50, 100), "n2": (100, 150), "n3": (200, 200), "n4": (250, 300)}
+    whole = run([node(name, low, low, high) for name, (low, high) in spans.items()], ended=300)
+
+    assert steps(whole) == [
+        ("e", "n0", "node", 0, 50),
+        ("e", "n1", "node", 50, 100),
+        ("e", "n2", "node", 100, 150),
+        ("e", "n3", "transition", 150, 200),
+        ("e", "n4", "transition", 200, 250),
+        ("e", "n4", "node", 250, 300),
+    ]
+
+
 def held_by(*others):
     """
     Node n9 waits for n0, which ends at 100, and then for the only slot, which becomes free at 700.
@@ -117,7 +132,7 @@ def held_by(*others):
         ended=1000,
         seen=workflow(
             0,
-            {name: TASK for name in ("n0", "n1", "n2", "n3", "n9")} | {"b1": {"kind": "branch"}},
+            dict.fromkeys(("n0", "n1", "n2", "n3", "n9"), TASK) | {"b1": {"kind": "branch"}},
             {"n9": ["n0"]},
         ),
         max_parallelism=1,
