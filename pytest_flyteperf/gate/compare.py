@@ -268,7 +268,7 @@ class _Noise:
         sessions: Sequence[Sequence[float]],
         sessions_now: int,
         prior: float,
-        error: float = 0.0,
+        error: float,
     ) -> None:
         self._pooled = [value for session in sessions for value in session]
         self._scale = statistics.scale(self._pooled)

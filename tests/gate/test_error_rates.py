@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import random
 from pathlib import Path
 
@@ -217,42 +216,10 @@ def test_any_samples_get_an_answer(before, now):
         assert metric.reason.isprintable()
 
 
-def test_more_repeats_resolve_more():
-    before = accepted([{"handle_ns": noisy(1, 20)}, {"handle_ns": noisy(2, 20)}])
-
-    def resolution(count):
-        now = repeats(handle_ns=noisy(3, count))
-        return gate.judge("c", Size.DEFAULT, now, before, HERE, POLICY).metrics[0].resolution
-
-    assert resolution(40) < resolution(10) < resolution(5)
-
-
 def test_the_upper_bound_is_that_of_clopper_and_pearson():
     # scipy 1.17.1: binomtest(k, n).proportion_ci(0.90, "exact").high
     assert error_rates.upper_bound(0, 300) == pytest.approx(0.009936, abs=1e-5)
     assert error_rates.upper_bound(3, 300) == pytest.approx(0.025641, abs=1e-5)
-
-
-def test_blocks_on_fresh_deployments_resolve_more_than_one():
-    before = accepted([{"handle_ns": noisy(n, 10)} for n in range(4)])
-    now = repeats(handle_ns=noisy(9, 40))
-
-    def resolution(sessions):
-        verdict = gate.judge("c", Size.DEFAULT, now, before, HERE, POLICY, sessions=sessions)
-        return verdict.metrics[0].resolution
-
-    assert resolution(4) < 0.8 * resolution(1)
-
-
-def test_what_is_found_exceeds_the_resolution_by_the_accepted_misses():
-    before = accepted([{"handle_ns": noisy(n, 20)} for n in range(4)])
-
-    now = repeats(handle_ns=noisy(9, 20))
-    metric = gate.judge("c", Size.DEFAULT, now, before, HERE, POLICY).metrics[0]
-
-    # Normal deviates of one in 10,000 and of one in twenty: 3.719 and 1.645.
-    ratio = math.log1p(metric.finds) / math.log1p(metric.resolution)
-    assert ratio == pytest.approx((3.719 + 1.645) / 3.719, abs=1e-3)
 
 
 @pytest.mark.parametrize(("case", "plan"), [("chain", 0), ("echo_chain_of_fifty", 1)])

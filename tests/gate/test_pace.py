@@ -330,3 +330,97 @@ def test_shares_count_as_shares_and_times_by_their_logarithm():
 
     assert made._columns[0] == pytest.approx([-math.log(7) / 2, math.log(7) / 2] * 2)
     assert made._columns[1] == pytest.approx([-0.25, 0.25] * 2)
+
+
+@pytest.mark.parametrize("elasticity", [1.0, 0.6])
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.5])
+def test_a_canarys_own_noise_is_no_pace_between_neighbours(slope, elasticity):
+    own = (-0.1, 0.1, -0.1, 0.1)
+    levels = (0.0, 0.1, 0.2, 0.0)
+    made = Pace(["cpu_ns"], [tuple((level + by,) for by in own) for level in levels], 0.02)
+    differences, moved, variance = [0.3, -0.2], [0.2, -0.1], 0.01
+    noise = (1 - min(1, slope)) * 2 * (16 * 0.01 / (16 - 4)) / 4
+    expected = (1 - noise / 0.025) * elasticity
+    prior = 1 / ((0.25 + 1 - elasticity) * expected) ** 2
+    precision = prior + 2 * 0.15**2 / variance
+    follows = (expected * prior + 2 * 0.15 * 0.25 / variance) / precision
+
+    taken, error = made.between_neighbours(differences, elasticity, variance, slope)
+
+    assert taken == pytest.approx([follows * x for x in moved])
+    assert error == pytest.approx(0.05 / math.sqrt(precision))
+
+
+def test_a_canary_that_moved_by_no_more_than_its_noise_tells_neighbours_nothing():
+    own = (-0.1, 0.1, -0.1, 0.1)
+    levels = (0.0, 0.0, 0.05, -0.05)
+    made = Pace(["cpu_ns"], [tuple((level + by,) for by in own) for level in levels], 0.02)
+
+    assert made.between_neighbours([0.3, -0.2], 1.0, 0.01, 0.0) == ([0.0, 0.0], 0.0)
+
+
+def test_what_was_withheld_is_taken_off_before_neighbours_tell_how_far_they_follow():
+    (slope, doubt), variance = STRETCH["steal_ppm"], 0.01
+    levels = [(0.0, 0.0), (0.1, 0.0), (0.2, 0.3), (0.0, 0.1)]
+    made = Pace(["steal_ppm", "servers_cpu_ns"], [(row,) * 2 for row in levels], 0.02)
+    stretches = [0.2 * slope, -0.1 * slope]
+    prior = 1 / 0.1**2
+    precision = prior + 2 * 0.1**2 / variance
+    follows = (prior + 2 * 0.1 * (0.25 - 0.15 * slope) / variance) / precision
+
+    taken, error = made.between_neighbours([0.3, -0.2], 1.0, variance, 0.0)
+
+    assert taken == pytest.approx(
+        [by + follows * x for by, x in zip(stretches, (0.3, 0.1), strict=True)]
+    )
+    assert error == pytest.approx(math.hypot(0.05 * doubt, 0.2 / math.sqrt(precision)))
+
+
+def test_what_was_withheld_beside_two_sessions_is_taken_off_from_their_mean():
+    rows = [((share, 7.0),) * 2 for share in (0.0, 0.1, 0.25)]
+    slope, _ = STRETCH["steal_ppm"]
+
+    adjusted = Pace(["steal_ppm", "servers_cpu_ns"], rows, 0.02).adjust(
+        [[1.0, 1.0], [1.1, 1.1]], [1.2, 1.2], 1.0
+    )
+
+    assert adjusted.taken == pytest.approx(0.2 * slope)
+
+
+OWN = [0.1 * (-1) ** i for i in range(12)]
+OTHER = [1, 1, -1, -1] * 3
+"""At right angles to `OWN`."""
+
+
+def slopes(values, *columns):
+    """Of values over canaries, within one group."""
+    names = ["other_cpu_ppm", "api_write_ns"][: len(columns)]
+    rows = tuple(zip(*(column[: len(values)] for column in columns), strict=True))
+    return Pace(names, [rows], 0.02)._slopes(values)
+
+
+@pytest.mark.parametrize(("count", "found"), [(10, 1.0), (8, 0.0)])
+def test_a_slope_needs_as_many_repeats_as_are_said(count, found):
+    values = OWN[:count]
+
+    assert slopes(values, OWN) == pytest.approx([found])
+
+
+@pytest.mark.parametrize(("errors", "found"), [(2.9, 0.0), (3.1, 1.0)])
+def test_a_slope_lies_three_standard_errors_above_none(errors, found):
+    # Squares of the canary add to 0.12, of the residuals to 12 `far`^2 with 12 - 1 - 1 degrees.
+    far = math.sqrt(0.12 / (12 / 10)) / errors
+    values = [x + far * sign for x, sign in zip(OWN, OTHER, strict=True)]
+
+    assert slopes(values, OWN) == pytest.approx([found])
+
+
+def test_the_canary_that_explains_least_is_left_out_and_no_other():
+    faint = [1e-4 * sign for sign in OTHER]
+    rest = [0.01 * (-1) ** (i // 4) for i in range(12)]
+    values = [x + 10 * y + z for x, y, z in zip(OWN, faint, rest, strict=True)]
+
+    kept, left_out = slopes(values, OWN, faint)
+
+    assert kept == pytest.approx(1, abs=0.2)
+    assert left_out == 0

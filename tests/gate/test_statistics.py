@@ -146,6 +146,17 @@ def test_one_session_has_the_assumed_deviation():
     assert statistics.session_deviation([[1.0, 2.0, 3.0]], prior=0.015) == 0.015
 
 
+def test_two_sessions_say_as_much_as_one_beside_the_four_that_are_assumed():
+    # Variance between [0, 0, 0] and [1, 1, 1] is 1 / 2, within them none.
+    found = statistics.session_deviation([[0.0] * 3, [1.0] * 3], prior=0.1)
+
+    assert found == pytest.approx(math.sqrt((4 * 0.1**2 + 0.5) / 5))
+
+
+def test_sessions_of_one_value_tell_no_deviation():
+    assert statistics.session_deviation([[1.0], [2.0], [9.0]], prior=0.1) == 0.1
+
+
 def test_many_sessions_tell_their_own_deviation():
     source = random.Random(5)
     sessions = []
