@@ -49,6 +49,15 @@ def test_a_difference_varies_at_least_by_what_its_repeats_explain():
     assert found.deviation == pytest.approx(0.2 * math.sqrt(2 / 5), rel=0.1)
 
 
+def test_two_repeats_of_a_block_explain_what_they_differ_by():
+    source = random.Random(3)
+    blocks = [[source.gauss(0, 0.2), source.gauss(0, 0.2)] for _ in range(200)]
+
+    found = neighbours(blocks, blocks, module.BLOCK_DEVIATION, None, 1.0)
+
+    assert found.deviation == pytest.approx(0.2 * math.sqrt(2 / 2), rel=0.1)
+
+
 def test_a_difference_varies_by_what_pairs_show_beyond_that():
     source = random.Random(2)
     before = [[0.0] * 5] * 200

@@ -274,6 +274,13 @@ def test_an_inverse_undoes_its_matrix(rows):
     assert np.array(inverted(matrix.tolist())) @ matrix == pytest.approx(np.eye(3), abs=1e-6)
 
 
+def test_a_matrix_of_small_figures_has_an_inverse():
+    assert inverted([[1e-8, 0.0], [0.0, 1e-8]]) == [
+        [pytest.approx(1e8), 0],
+        [0, pytest.approx(1e8)],
+    ]
+
+
 def test_a_singular_matrix_has_no_inverse():
     assert inverted([[1.0, 2.0], [2.0, 4.0]]) is None
 

@@ -128,9 +128,10 @@ def test_a_count_that_never_varies_has_no_resolution():
 
 
 def test_objects_on_the_heap_are_told_in_turns_by_what_processes_draw():
-    blocks = {"allocations": [390_000] * 20, "pods": [0] * 20}
-    before = accepted([{"allocations": [390_000] * 5, "pods": [0] * 5}] * 4)
-    beside = {"cpu_ns": [MS] * 10 + [2 * MS] * 10}
+    blocks = {"allocations": [400_000] * 20, "pods": [0] * 20}
+    base = {"allocations": [390_000] * 5, "pods": [0] * 5}
+    before = accepted([base | {"cpu_ns": [pace * MS] * 5} for pace in (1, 2, 1, 2)])
+    beside = {"cpu_ns": [2 * MS] * 20}
 
     verdict = gate.judge(
         "c",
@@ -145,7 +146,8 @@ def test_objects_on_the_heap_are_told_in_turns_by_what_processes_draw():
 
     drawn = 390_000 * math.hypot(0.01, 4_000 / 390_000)
     expected = neighbours.Neighbours((0.0,) * 4, math.sqrt(2) * drawn, 0.0, 0.0)
-    assert metric.ratio == 1
+    assert metric.ratio == pytest.approx(400 / 390)
+    assert metric.pace == 1
     assert metric.resolution * 390_000 == pytest.approx(expected.resolution(4, WHOLE)[0])
 
 

@@ -19,6 +19,7 @@ VALUES = st.lists(st.integers(1, 10**12), min_size=1, max_size=12)
 @pytest.mark.parametrize(
     ("first", "second", "tail", "rank"),
     [
+        (1, 1, 0.5, 0),
         (3, 4, 0.05, 0),
         (3, 4, 0.01, None),
         (5, 5, 0.05, 4),

@@ -6,7 +6,8 @@ from msgspec import structs
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Kind, Policy, Verdict
-from pytest_flyteperf.model import AdminKind, Finding, Severity, Shape, Size
+from pytest_flyteperf.gate.compare import Change
+from pytest_flyteperf.model import METRICS, AdminKind, Finding, Severity, Shape, Size
 from tests.gate.gate_examples import HERE, MACHINE, MS, POLICY, accepted, noisy, repeats
 
 TIGHT = [x * MS for x in (100, 101, 102, 100, 101, 102, 100, 101, 102, 101)]
@@ -295,6 +296,7 @@ def test_few_repeats_make_times_advice_and_still_gate_exact_counts():
 
     assert result.verdict is Verdict.PASS
     assert not of(result, "handle_ns").gated
+    assert of(result, "handle_ns").verdict is Verdict.INCONCLUSIVE
     assert of(result, "handle_ns").reason == "3 repeats beside 10 cannot decide; 7 needed"
 
 
@@ -429,7 +431,29 @@ def test_many_small_accepted_steps_are_seen_as_drift():
     assert [d.metric for d in still.drift] == ["handle_ns"]
     assert still.drift[0].ratio == pytest.approx(1.21)
     assert still.drift[0].since == "2026-01-10T00:00:00Z"
+    assert still.drift[0].commit == "abc"
+    assert 1.1 < still.drift[0].low < 1.21 < still.drift[0].high < 1.3
     assert back.drift == ()
+
+
+def test_every_metric_is_looked_at_for_drift_and_at_the_pace_of_the_machine():
+    values = noisy(1, 30, spread=0.02)
+    canary = {"cpu_ns": [10 * MS] * 30}
+    times = ("flyte_ns", "handle_ns")
+    anchor = gate.Anchor(
+        recorded="2026-01-10T00:00:00Z",
+        commit=None,
+        sessions=accepted([dict.fromkeys(times, values) | canary]).sessions,
+    )
+    latest = accepted([{"handle_ns": scaled(values, 1.5)} | canary], anchor=anchor)
+    slow = {"cpu_ns": [15 * MS] * 30}
+    now = {"flyte_ns": scaled(values, 1.5), "handle_ns": scaled(values, 1.5)}
+
+    drifted = judged(repeats(**now), structs.replace(latest, anchor=anchor))
+    paced = judged(repeats(**now, canaries=slow), latest)
+
+    assert [d.metric for d in drifted.drift] == ["handle_ns"]
+    assert paced.drift == ()
 
 
 WILD = [x * MS for x in (600, 1900, 800, 1700, 700, 1500, 900, 1200, 1400, 1100)]
@@ -442,6 +466,8 @@ def test_what_the_repeats_hardly_resolve_is_advice():
 
     assert of(result, "handle_ns").resolution > 0.5
     assert not of(result, "handle_ns").gated
+    assert of(result, "handle_ns").verdict is Verdict.PASS
+    assert of(result, "handle_ns").high > 1
     assert of(result, "handle_ns").reason.endswith("(resolution), which holds little")
     assert result.verdict is Verdict.PASS
 
@@ -656,3 +682,110 @@ def test_times_are_advice_where_others_have_the_cpus(before, now, pods, verdict,
 
     assert (metric.verdict, metric.gated) == (verdict, gated)
     assert gated or metric.reason.startswith("others used 50 % of the CPUs, 0 % beside")
+
+
+def test_times_are_no_advice_where_the_baseline_does_not_tell_what_others_had():
+    count = len(TIGHT)
+    before = accepted([{"handle_ns": TIGHT, "pods": [0] * count}])
+    slower = repeats(
+        handle_ns=scaled(TIGHT, 1.5),
+        pods=[0] * count,
+        canaries={"other_cpu_ppm": [900_000] * count},
+    )
+
+    assert of(judged(slower, before), "handle_ns").verdict is Verdict.REGRESSED
+
+
+def test_shares_of_the_cpus_that_others_had_are_told_to_the_per_cent():
+    count = len(TIGHT)
+    columns = {"handle_ns": TIGHT, "pods": [0] * count, "other_cpu_ppm": [35_000] * count}
+    busy = {"other_cpu_ppm": [955_000] * count}
+    slower = repeats(handle_ns=scaled(TIGHT, 1.5), pods=[0] * count, canaries=busy)
+
+    metric = of(judged(slower, accepted([columns])), "handle_ns")
+
+    assert metric.reason.startswith("others used 96 % of the CPUs, 4 % beside the baseline; ")
+
+
+def test_a_case_without_a_verdict_is_undecided():
+    assert gate.undecided(None)
+
+
+def test_an_improvement_mirrors_the_tolerance_by_its_reciprocal():
+    """A quarter more is undone by a fifth less."""
+    policy = structs.replace(POLICY, tolerances={"handle_ns": 0.25})
+    before = accepted([{"handle_ns": TIGHT}])
+
+    def shrunk(share):
+        return judged(repeats(handle_ns=scaled(TIGHT, 1 - share)), before, policy=policy).verdict
+
+    assert shrunk(0.22) is Verdict.IMPROVED
+    assert shrunk(0.18) is not Verdict.IMPROVED
+
+
+def test_a_time_that_vanished_is_compared_in_its_own_unit():
+    result = judged(
+        repeats(user_ns=[0] * 10, pods=[0] * 10),
+        accepted([{"user_ns": TIGHT, "pods": [0] * 10}]),
+        policy=structs.replace(POLICY, gate=("user_ns",)),
+    )
+
+    assert of(result, "user_ns").verdict is Verdict.IMPROVED
+    assert of(result, "user_ns").ratio == pytest.approx(0, abs=0.01)
+
+
+def test_a_stored_tolerance_holds_where_none_is_asked():
+    stored = {"handle_ns": gate.Tolerance(share=0.4, source="marker")}
+    before = accepted([{"handle_ns": TIGHT}], tolerances=stored)
+    now = repeats(handle_ns=scaled(TIGHT, 1.3))
+
+    metric = of(judged(now, before), "handle_ns")
+    assert (metric.tolerance, metric.tolerance_from) == (pytest.approx(0.4), "marker")
+    assert metric.verdict is Verdict.PASS
+    asked = structs.replace(POLICY, tolerances={"handle_ns": 0.2})
+    assert of(judged(now, before, policy=asked), "handle_ns").tolerance_from == "asked"
+
+
+@pytest.mark.parametrize(
+    ("metric", "middle", "growth", "shown"),
+    [
+        ("handle_ns", 200 * MS, 10 * MS, "+5.0 %"),
+        ("handle_ns", 0, 3 * MS, "+3 ms"),
+        ("crd_bytes", 0, 2048, "+2 KiB"),
+        ("crd_bytes", 0, 0, "0"),
+        ("crd_bytes", 4, 0, "+0.0 %"),
+        ("crd_bytes", 4, 1, "+25.0 %"),
+        ("rounds", 40, 4.5, "+4.5"),
+        ("rounds", 0, 1, "+1"),
+        ("rounds", 40, 0, "0"),
+        ("handle_ns", 200 * MS, float("inf"), "unbounded"),
+    ],
+)
+def test_growth_is_shown_as_a_share_and_counts_in_their_own_unit(metric, middle, growth, shown):
+    assert str(change(metric, middle, growth)).startswith(f"{shown} [")
+
+
+@pytest.mark.parametrize(("taken", "told"), [(0.9 * MS, False), (MS, True), (-MS, True)])
+def test_pace_is_told_from_a_hundredth_on(taken, told):
+    assert str(change("handle_ns", 100 * MS, 0, taken)).endswith("taken off") is told
+
+
+def test_a_share_of_almost_nothing_is_one():
+    assert change("crd_bytes", 1, 3).ratio(3) == 4
+    assert change("crd_bytes", 0, 3).ratio(3) is None
+
+
+def change(metric, middle, growth, taken=0.0):
+    return Change(
+        metric=METRICS[metric],
+        middle=middle,
+        low=growth,
+        point=growth,
+        high=growth,
+        tolerance=0.1 * middle,
+        tolerance_from="default",
+        resolution=0.1,
+        finds=0.2,
+        verdict=Verdict.PASS,
+        taken=taken,
+    )
