@@ -128,7 +128,7 @@ def _with(
 
 def _case_reason(worst: Verdict, gated: Sequence[MetricVerdict]) -> str:
     if worst is Verdict.PASS:
-        return f"{len(gated)} metrics hold"
+        return f"{len(gated)} metrics hold" if len(gated) > 1 else "1 metric holds"
     deciding = [m for m in gated if m.verdict is worst]
     first = f"{METRICS[deciding[0].metric].title}: {deciding[0].reason}"
     if worst is Verdict.INCOMPARABLE:

@@ -7,6 +7,7 @@ from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Kind, Policy, Verdict
 from pytest_flyteperf.gate.compare import Change
+from pytest_flyteperf.gate.verdict import Provenance
 from pytest_flyteperf.model import METRICS, AdminKind, Finding, Severity, Shape, Size
 from tests.gate.gate_examples import HERE, MACHINE, MS, POLICY, accepted, noisy, repeats
 
@@ -204,7 +205,7 @@ def test_notes_do_not_make_a_repeat_invalid():
 POD_FREE = {"pods": [0] * 5, "crd_writes": [7] * 5, "blob_reads": [40] * 5}
 
 
-@pytest.mark.parametrize(("executions", "kind"), [(1, Kind.EXACT), (4, Kind.RANGED)])
+@pytest.mark.parametrize(("executions", "kind"), [(1, Kind.EXACT), (2, Kind.RANGED)])
 def test_what_waits_for_other_executions_writes_as_often_as_it_comes(executions, kind):
     shape = Shape(
         phase="SUCCEEDED",
@@ -705,6 +706,80 @@ def test_shares_of_the_cpus_that_others_had_are_told_to_the_per_cent():
     metric = of(judged(slower, accepted([columns])), "handle_ns")
 
     assert metric.reason.startswith("others used 96 % of the CPUs, 4 % beside the baseline; ")
+
+
+LOST = [Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "given", "verdict", "reason"),
+    [
+        ({"handle_ns": TIGHT}, {"handle_ns": TIGHT}, {"problems": ["a", "b"]}, "failed", "a"),
+        ({"handle_ns": TIGHT}, {"handle_ns": TIGHT}, {}, "pass", "1 metric holds"),
+        ({"pod_ns": TIGHT}, {"pod_ns": TIGHT}, {}, "inconclusive", "nothing to gate was measured"),
+        (None, {"handle_ns": TIGHT}, {}, "no-baseline", "no baseline; record one with "),
+        (
+            {"handle_ns": TIGHT, "flyte_ns": TIGHT},
+            {"handle_ns": scaled(TIGHT, 1.5), "flyte_ns": scaled(TIGHT, 1.5)},
+            {},
+            "regressed",
+            "working: +50.0 % ",
+        ),
+    ],
+)
+def test_a_case_tells_what_it_was_held_against_and_what_it_does_not_know(
+    before, now, given, verdict, reason
+):
+    baseline = None if before is None else accepted([before], file="baselines/chain.yaml")
+
+    result = judged(repeats(**now), baseline, **given)
+
+    assert (result.case, result.size, result.repeats) == ("chain", Size.DEFAULT, 10)
+    assert result.verdict == verdict
+    assert result.reason.startswith(reason)
+    assert [m.metric for m in result.metrics] == sorted(now, key=list(METRICS).index)
+    assert set(result.unknown) == METRICS.keys() - now.keys()
+    if baseline is None:
+        assert result.baseline is None
+    else:
+        assert result.baseline == Provenance(
+            subject=baseline.subject,
+            recorded=baseline.recorded,
+            commit=baseline.commit,
+            file="baselines/chain.yaml",
+        )
+
+
+def test_an_invalid_case_keeps_the_figures_of_the_repeats_that_are_not():
+    samples = [*repeats(handle_ns=TIGHT[:2]), *repeats(LOST, handle_ns=TIGHT[:3])]
+
+    some = judged(samples, accepted([{"handle_ns": TIGHT}]))
+    none = judged(samples[2:], accepted([{"handle_ns": TIGHT}]))
+    nothing = judged([], accepted([{"handle_ns": TIGHT}]))
+
+    assert {one.verdict for one in (some, none, nothing)} == {Verdict.INVALID}
+    assert of(some, "handle_ns").now.repeats == 2
+    assert of(none, "handle_ns").now is None
+    assert nothing.reason == "no repeat was measured"
+    assert of(nothing, "handle_ns").baseline.repeats == 10
+    for one in (some, none, nothing):
+        assert set(one.unknown) == METRICS.keys() - {"handle_ns"}
+
+
+def test_of_several_metrics_the_first_is_told_and_how_many_there_are_beside_it():
+    times = ("flyte_ns", "handle_ns", "duration_ns")
+    slower = repeats(**dict.fromkeys(times, scaled(TIGHT, 1.5)))
+
+    result = judged(slower, accepted([dict.fromkeys(times, TIGHT)]))
+
+    assert result.reason.endswith(", and 2 more")
+
+
+def test_allocations_of_a_case_that_starts_pods_now_are_advice():
+    before = accepted([{**PODLESS, "allocations": USUAL}])
+
+    assert not of(judged(allocating(*USUAL, pods=1), before), "allocations").gated
+    assert of(judged(allocating(*USUAL), before), "allocations").gated
 
 
 def test_a_case_without_a_verdict_is_undecided():
