@@ -6,7 +6,8 @@ from msgspec import structs
 from pytest_flyteperf import gate
 from pytest_flyteperf.errors import UsageError
 from pytest_flyteperf.gate import Kind, Policy, Verdict
-from pytest_flyteperf.gate.compare import Change
+from pytest_flyteperf.gate.compare import Change, _verdict
+from pytest_flyteperf.gate.statistics import Shift
 from pytest_flyteperf.gate.verdict import Provenance
 from pytest_flyteperf.model import METRICS, AdminKind, Finding, Severity, Shape, Size
 from tests.gate.gate_examples import HERE, MACHINE, MS, POLICY, accepted, noisy, repeats
@@ -706,6 +707,32 @@ def test_shares_of_the_cpus_that_others_had_are_told_to_the_per_cent():
     metric = of(judged(slower, accepted([columns])), "handle_ns")
 
     assert metric.reason.startswith("others used 96 % of the CPUs, 4 % beside the baseline; ")
+
+
+def test_a_baseline_of_one_repeat_decides_no_time_and_what_to_do_is_told():
+    result = judged(repeats(handle_ns=TIGHT), accepted([{"handle_ns": TIGHT[:1]}]))
+
+    assert of(result, "handle_ns").reason == (
+        "10 repeats beside 1 cannot decide; record the baseline with more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ((0.5, 5, 6), Verdict.REGRESSED),
+        ((0, 5, 6), Verdict.INCONCLUSIVE),
+        ((0.5, 3, 6), Verdict.INCONCLUSIVE),
+        ((0.5, 2, 3), Verdict.INCONCLUSIVE),
+        ((0.5, 2, 2.9), Verdict.PASS),
+        ((-6, -5, -0.5), Verdict.IMPROVED),
+        ((-6, -5, 0), Verdict.PASS),
+        ((-6, -2, -0.5), Verdict.PASS),
+        ((-6, -5, 0.5), Verdict.PASS),
+    ],
+)
+def test_an_interval_and_a_tolerance_of_three_give_a_verdict(ends, verdict):
+    assert _verdict(Shift(*ends), Shift(*ends), tolerance=3, shrinkage=2) is verdict
 
 
 LOST = [Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")]
