@@ -686,3 +686,25 @@ def test_until_the_workflow_exists_flyteadmin_admits_it():
         "flyte waiting: free worker": 10,
         "flyte working": 30,
     }
+
+
+def test_a_node_that_has_not_ended_has_an_empty_ledger():
+    whole = run(
+        [node("n0", 0, 0, 100), node("n1", 100, 150, phase="RUNNING")],
+        ended=300,
+        phase="ABORTED",
+    )
+
+    assert ledger(owned(whole), "n1") == {}
+
+
+def test_a_node_without_edges_is_scheduled_after_what_ended_last_before_it():
+    whole = run([node("n0", 0, 0, 70), node("n1", 0, 0, 100), node("n2", 150, 150, 300)], ended=300)
+
+    found = attribute(whole, {}, Watch({}), {})
+
+    assert {n.node.id: n.scheduling_ns for n in found.nodes} == {
+        "n0": None,
+        "n1": None,
+        "n2": 50 * MS,
+    }
