@@ -107,6 +107,63 @@ def test_attempts_at_the_same_time_have_windows_each():
     ) == [(10, 50), (10, 50)]
 
 
+def test_an_execution_without_nodes_is_one_transition():
+    assert steps(run([], created=10, ended=90)) == [("e", None, "transition", 10, 90)]
+
+
+@pytest.mark.parametrize(("created", "ended"), [(0, None), (None, 100)])
+def test_an_execution_without_both_ends_has_no_path(created, ended):
+    assert walk(run([node("n0", 0, 0, 100)], created=created, ended=ended), NO_RUNS) == []
+
+
+def test_an_execution_that_took_no_time_has_no_path():
+    assert walk(run([node("n0", 0, 0, 0)], created=0, ended=0), NO_RUNS) == []
+
+
+def test_a_node_that_was_running_when_the_execution_ended_is_on_the_path_until_then():
+    whole = run(
+        [node("n0", 0, 0, 40), node("n1", 50, 60, phase="RUNNING")], ended=100, phase="ABORTED"
+    )
+
+    assert steps(whole) == [
+        ("e", "n0", "node", 0, 40),
+        ("e", "n1", "transition", 40, 50),
+        ("e", "n1", "node", 50, 100),
+    ]
+
+
+def test_what_failed_ends_the_path_and_what_follows_is_teardown():
+    whole = run(
+        [node("n0", 0, 0, 40, phase="FAILED"), node("n1", 0, 0, 60)], ended=100, phase="FAILED"
+    )
+
+    assert steps(whole) == [("e", "n0", "node", 0, 40), ("e", "n0", "teardown", 40, 100)]
+
+
+def test_a_node_that_ended_after_the_execution_is_on_the_path_until_then():
+    whole = run([node("n0", 0, 0, 150)], ended=100)
+
+    assert steps(whole) == [("e", "n0", "node", 0, 100)]
+
+
+def test_children_that_began_before_their_node_are_cut_to_it():
+    whole = run(
+        [
+            node("n0", 20, 20, 80),
+            node("a", 10, 10, 40, parent="n0", group="0"),
+            node("a", 60, 60, 90, parent="n0", group="1"),
+        ],
+        ended=80,
+    )
+
+    assert steps(whole) == [
+        ("e", "n0", "transition", 0, 20),
+        ("e", "n0-0-a", "node", 20, 40),
+        ("e", "n0", "node", 40, 60),
+        ("e", "n0-1-a", "node", 60, 80),
+    ]
+
+
 def test_without_edges_a_node_waited_for_the_one_that_ended_last_before_it_and_never_for_itself():
     """Node n3 ends as it begins, so that of those that have ended by then it is the last."""
     spans = {"n0": (0, 50), "n1": (50, 100), "n2": (100, 150), "n3": (200, 200), "n4": (250, 300)}
