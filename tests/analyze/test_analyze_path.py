@@ -8,6 +8,7 @@ from pytest_flyteperf.analyze.path import walk, windows
 NO_RUNS = {}
 NOBODY = frozenset()
 TASK = {"kind": "task"}
+BRANCH = {"kind": "branch"}
 
 
 def steps(whole, *others):
@@ -164,6 +165,70 @@ def test_children_that_began_before_their_node_are_cut_to_it():
     ]
 
 
+def test_an_attempt_that_ended_before_its_node_began_is_not_on_the_path():
+    whole = run(
+        [
+            node("n0", 20, 20, 80),
+            node("a", 5, 5, 15, parent="n0", group="0"),
+            node("a", 40, 40, 60, parent="n0", group="1"),
+        ],
+        ended=80,
+    )
+
+    assert [step[1] for step in steps(whole)] == ["n0", "n0", "n0-1-a", "n0"]
+
+
+def test_the_end_node_ends_an_execution_that_succeeded_whatever_else_runs_on():
+    whole = run(
+        [node("n0", 0, 0, 40), node("n1", 0, 0, 90), node("end-node", 50, 50, 60)],
+        ended=100,
+        seen=workflow(0, {"n0": TASK, "n1": TASK}, {"end-node": ["n0"]}),
+    )
+
+    assert steps(whole) == [
+        ("e", "n0", "node", 0, 40),
+        ("e", "end-node", "transition", 40, 50),
+        ("e", "end-node", "node", 50, 60),
+        ("e", "end-node", "teardown", 60, 100),
+    ]
+
+
+def test_what_runs_still_ended_an_execution_that_was_aborted():
+    whole = run(
+        [node("n0", 0, 0, 90), node("n1", 50, 60, phase="RUNNING")], ended=100, phase="ABORTED"
+    )
+
+    assert steps(whole) == [("e", "n1", "transition", 0, 50), ("e", "n1", "node", 50, 100)]
+
+
+def test_of_what_ended_at_once_the_one_created_last_ended_the_execution():
+    whole = run([node("n1", 20, 20, 100), node("n2", 10, 10, 100)], ended=100)
+
+    assert steps(whole) == [("e", "n1", "transition", 0, 20), ("e", "n1", "node", 20, 100)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_executions_of_one_node_the_one_that_ended_last_was_waited_for(order):
+    twice = [node("a", 0, 0, 40, spec="x"), node("b", 0, 0, 80, spec="x")]
+    whole = run(
+        [*twice[::order], node("n2", 80, 80, 100)],
+        ended=100,
+        seen=workflow(0, {"x": TASK, "n2": TASK}, {"n2": ["x"]}),
+    )
+
+    assert [step[1] for step in steps(whole)] == ["b", "n2"]
+
+
+def test_nothing_comes_before_the_start_node():
+    whole = run(
+        [node("n0", 0, 0, 40), node("start-node", 50, 50, 50), node("n1", 60, 60, 100)],
+        ended=100,
+        seen=workflow(0, {"n0": TASK, "n1": TASK}, {"n1": ["start-node"]}),
+    )
+
+    assert [step[1] for step in steps(whole)] == ["start-node", "n1", "n1"]
+
+
 def test_without_edges_a_node_waited_for_the_one_that_ended_last_before_it_and_never_for_itself():
     """Node n3 ends as it begins, so that of those that have ended by then it is the last."""
     spans = {"n0": (0, 50), "n1": (50, 100), "n2": (100, 150), "n3": (200, 200), "n4": (250, 300)}
@@ -179,17 +244,17 @@ def test_without_edges_a_node_waited_for_the_one_that_ended_last_before_it_and_n
     ]
 
 
-def held_by(*others):
+def held_by(*others, waiting=TASK):
     """
     Node n9 waits for n0, which ends at 100, and then for the only slot, which becomes free at 700.
     """
     whole = run(
         [node("n0", 0, 0, 100), *others, node("n9", 750, 750, 1000)],
-        [task("n0", 0, 100), task("n9", 750, 1000)],
+        [task("n0", 0, 100), *([task("n9", 750, 1000)] if waiting is TASK else [])],
         ended=1000,
         seen=workflow(
             0,
-            dict.fromkeys(("n0", "n1", "n2", "n3", "n9"), TASK) | {"b1": {"kind": "branch"}},
+            dict.fromkeys(("n0", "n1", "n2", "n3"), TASK) | {"b1": BRANCH, "n9": waiting},
             {"n9": ["n0"]},
         ),
         max_parallelism=1,
@@ -202,6 +267,10 @@ def test_the_path_goes_through_the_counted_node_that_freed_the_slot():
         "n2",
         "n9",
     ]
+
+
+def test_a_node_that_takes_no_slot_waits_for_none():
+    assert held_by(node("n1", 0, 0, 300), node("n2", 0, 0, 700), waiting=BRANCH) == ["n0", "n9"]
 
 
 def test_of_nodes_that_ended_at_once_the_one_created_last_is_meant():
