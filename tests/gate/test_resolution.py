@@ -151,6 +151,18 @@ def test_objects_on_the_heap_are_told_in_turns_by_what_processes_draw():
     assert metric.resolution * 390_000 == pytest.approx(expected.resolution(4, WHOLE)[0])
 
 
+def test_bytes_in_turns_do_not_follow_the_pace():
+    levels = (1, 2, 1, 3)
+    before = accepted([{"crd_bytes": [20_000] * 5, "cpu_ns": [x * MS] * 5} for x in levels])
+    now = {"crd_bytes": [22_000] * 20}
+    sung = {"cpu_ns": [2 * x * MS for x in levels for _ in range(5)]}
+
+    metric = told(now, before, canaries=sung, turns=[i // 5 for i in range(20)])
+
+    assert metric.ratio == pytest.approx(1.1)
+    assert metric.pace == 1
+
+
 def test_times_in_turns_are_told_on_logarithms_with_the_pace_taken_off():
     levels = (1.0, 1.2, 0.9, 1.1)
     before = accepted(

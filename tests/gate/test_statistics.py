@@ -132,6 +132,11 @@ def test_scale_is_near_the_deviation_of_normal_values():
     assert 4.5 < standard.median(scales) < 5.5
 
 
+def test_quantiles_are_evenly_spaced_and_all_values_where_as_many_are_asked_for():
+    assert statistics.quantiles(range(10), 5) == [1, 3, 5, 7, 9]
+    assert statistics.quantiles(range(4), 4) == [0, 1, 2, 3]
+
+
 def test_one_far_value_hardly_changes_the_scale():
     source = random.Random(4)
     values = [source.gauss(0, 5) for _ in range(30)]

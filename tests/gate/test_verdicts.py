@@ -440,22 +440,36 @@ def test_many_small_accepted_steps_are_seen_as_drift():
 
 def test_every_metric_is_looked_at_for_drift_and_at_the_pace_of_the_machine():
     values = noisy(1, 30, spread=0.02)
-    canary = {"cpu_ns": [10 * MS] * 30}
-    times = ("flyte_ns", "handle_ns")
+    slow, fast = {"cpu_ns": [15 * MS] * 30}, {"cpu_ns": [10 * MS] * 30}
     anchor = gate.Anchor(
         recorded="2026-01-10T00:00:00Z",
         commit=None,
-        sessions=accepted([dict.fromkeys(times, values) | canary]).sessions,
+        sessions=accepted([{"duration_ns": values, "handle_ns": values} | fast]).sessions,
     )
-    latest = accepted([{"handle_ns": scaled(values, 1.5)} | canary], anchor=anchor)
-    slow = {"cpu_ns": [15 * MS] * 30}
-    now = {"flyte_ns": scaled(values, 1.5), "handle_ns": scaled(values, 1.5)}
+    slower = {"duration_ns": scaled(values, 1.5), "handle_ns": scaled(values, 1.5)}
+    latest = {"handle_ns": slower["handle_ns"]}
 
-    drifted = judged(repeats(**now), structs.replace(latest, anchor=anchor))
-    paced = judged(repeats(**now, canaries=slow), latest)
+    drifted = judged(repeats(**slower, canaries=fast), accepted([latest | fast], anchor=anchor))
+    paced = judged(repeats(**slower, canaries=slow), accepted([latest | slow], anchor=anchor))
 
+    assert of(paced, "handle_ns").verdict is of(drifted, "handle_ns").verdict is Verdict.PASS
     assert [d.metric for d in drifted.drift] == ["handle_ns"]
     assert paced.drift == ()
+
+
+def test_of_many_differences_between_environments_three_are_told():
+    elsewhere = structs.replace(
+        HERE,
+        distribution="kube-apiserver v1.35.0",
+        blob_store="minio",
+        database="postgres",
+        machine=structs.replace(MACHINE, cpu_count=8, kernel="6.9.0", engine_digest="e2"),
+    )
+    before = accepted([{"handle_ns": TIGHT}], environment=elsewhere)
+
+    result = judged(repeats(handle_ns=TIGHT), before)
+
+    assert result.reason.count(" -> ") == 3
 
 
 WILD = [x * MS for x in (600, 1900, 800, 1700, 700, 1500, 900, 1200, 1400, 1100)]
