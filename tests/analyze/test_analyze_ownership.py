@@ -708,3 +708,44 @@ def test_a_node_without_edges_is_scheduled_after_what_ended_last_before_it():
         "n1": None,
         "n2": 50 * MS,
     }
+
+
+def test_news_of_an_array_nodes_last_sub_task_may_wait_for_the_resync_too():
+    names = ["e-n0-0-n0-0"]
+    whole = run(
+        [node("n0", 0, 10, 9000)],
+        [task("n0", 10, 9000, plugin="k8s-array", pods=names)],
+        ended=9000,
+        seen=workflow(0, {"n0": {"kind": "array", "array": {"Parallelism": 0}}}),
+    )
+
+    ownership = owned(whole, [pod(names[0], 0, 0, 0, 1000)], [(8000, 9000)])
+
+    assert points(ownership.owners) == {
+        "user container": 1000,
+        "flyte waiting: resync timer": 7000,
+        "flyte working": 1000,
+    }
+
+
+def test_a_start_node_is_not_scheduled_and_attempts_are_graphs_of_their_own():
+    whole = run(
+        [
+            node("early", 0, 0, 5),
+            node("start-node", 10, 10, 10),
+            node("n0", 10, 10, 300, is_dynamic=True),
+            node("a", 20, 20, 100, parent="n0", group="0"),
+            node("b", 150, 150, 200, parent="n0", group="1"),
+        ],
+        ended=300,
+    )
+
+    found = attribute(whole, {}, Watch({}), {})
+
+    assert {n.node.id: n.scheduling_ns for n in found.nodes} == {
+        "early": None,
+        "start-node": None,
+        "n0": 0,
+        "n0-0-a": None,
+        "n0-1-b": None,
+    }
