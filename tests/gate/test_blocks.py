@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from pytest_flyteperf.errors import UsageError
-from pytest_flyteperf.gate import Policy, Verdict
+from pytest_flyteperf.gate import Accepted, Policy, Verdict
 from pytest_flyteperf.gate.blocks import as_baseline, judge_blocks, unsettled
 from pytest_flyteperf.model import Finding, Severity, Size
 from tests.gate.gate_examples import HERE, MS, RELEASE, repeats
@@ -83,6 +83,16 @@ def test_one_block_is_too_few():
     assert str(refused.value) == (
         "chain: 6 blocks of base and 1 of head, 1 of them neighbours; measure at least 2 of each"
     )
+
+
+def test_two_blocks_are_enough_and_the_base_says_what_it_is():
+    found = judge_blocks(base(blocks(1, count=2)), blocks(2, count=2))
+
+    assert (found.case, found.size) == ("chain", Size.DEFAULT)
+    assert (found.baseline.subject, found.baseline.recorded) == (RELEASE, "2026-11-22T18:40:00Z")
+    assert base(blocks(1)).size is Size.DEFAULT
+    assert base(blocks(1)).tool == "0.1.0"
+    assert base(blocks(1)).accepted == Accepted(by="ab", reason="base of a comparison")
 
 
 def test_more_blocks_are_asked_for_until_the_tolerance_asked_for_is_resolved():

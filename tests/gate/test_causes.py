@@ -240,3 +240,112 @@ def test_traces_on_one_side_alone_say_nothing():
 
     assert gate.explain(verdict, bare, now).operations == ()
     assert gate.explain(verdict, bare, now).parts == ()
+
+
+WHERE = {("task", "flyte", "working"): 1000}
+
+
+def held_against(sessions, now):
+    """The cause of repeats of now, against a baseline of such sessions."""
+    stored = tuple(gate.session(f"s{i}", made) for i, made in enumerate(sessions))
+    baseline = structs.replace(BASELINE, sessions=stored)
+    verdict = gate.judge("chain", Size.DEFAULT, now, baseline, HERE, POLICY)
+    return gate.explain(verdict, baseline, now)
+
+
+def test_sessions_count_alike_and_what_one_lacks_counts_as_none():
+    first = measured(
+        {"round": (40, 100), "crd write": (10, 20)}, {**WHERE, ("branch", "a", "b"): 60}
+    )
+    second = measured({"round": (60, 300)}, WHERE)
+    now = measured(
+        {"round": (80, 200), "crd write": (10, 210)}, {**WHERE, ("branch", "a", "b"): 130}
+    )
+
+    why = held_against([first, second], now)
+
+    (write,) = why.operations
+    assert (write.before.calls, write.before.ns) == (5, 10 * MS)
+    assert (write.now.calls, write.now.ns) == (10, 210 * MS)
+    assert (write.share, write.shift_ns) == (1, 200 * MS)
+    (part,) = why.parts
+    assert (part.kind, part.owner, part.detail) == ("branch", "a", "b")
+    assert (part.shift_ns, part.share) == (100 * MS, 1)
+
+
+def test_what_is_gone_explains_an_improvement():
+    before = measured(
+        {"round": (40, 100), "node event": (18, 300)}, {**WHERE, ("gate", "x", "y"): 9}
+    )
+    now = measured({"round": (40, 100)}, WHERE)
+
+    why = held_against([before], now)
+
+    (event,) = why.operations
+    assert (event.before.calls, event.now.calls, event.now.ns) == (18, 0, 0)
+    assert event.share == 1
+    (part,) = why.parts
+    assert (part.kind, part.shift_ns) == ("gate", -9 * MS)
+
+
+def test_what_is_new_on_the_path_is_told_though_its_detail_has_slashes():
+    new = ("task", "kubernetes", "image/pull/wait")
+
+    (part,) = held_against([measured(path=WHERE)], measured(path={**WHERE, new: 70})).parts
+
+    assert (part.owner, part.detail, part.shift_ns) == ("kubernetes", "image/pull/wait", 70 * MS)
+
+
+def test_operations_and_parts_stand_in_the_order_of_their_shares_a_tenth_is_named():
+    grown = {"crd write": (12, 36 + 300), "blob write": (8, 24 + 600), "round": (40, 386 + 100)}
+    path = {("a", "o", "d"): 300, ("b", "o", "d"): 600, ("c", "o", "d"): 100}
+    before = measured(COSTS, dict.fromkeys(path, 10))
+    now = measured({**COSTS, **grown}, {key: 10 + ms for key, ms in path.items()})
+
+    why = held_against([before], now)
+
+    assert [(o.name, o.share) for o in why.operations] == [
+        ("blob write", 0.6),
+        ("crd write", 0.3),
+        ("round", 0.1),
+    ]
+    assert [(p.kind, p.share) for p in why.parts] == [("b", 0.6), ("a", 0.3), ("c", 0.1)]
+
+
+def counted(before, after):
+    """Counts of a cause, by name."""
+    now = repeats(**after)
+    baseline = accepted([before])
+    verdict = gate.judge("chain", Size.DEFAULT, now, baseline, HERE, POLICY)
+    return [(c.metric, c.before, c.now) for c in gate.explain(verdict, baseline, now).counted]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"pods": 10, "node_events": 40}, {"pods": 0, "node_events": 60}),
+        ({"pods": 1, "node_events": 10}, {"pods": 2, "node_events": 18}),
+        ({"pods": 0, "node_events": 10}, {"pods": 2, "node_events": 25}),
+    ],
+)
+def test_a_count_that_moved_by_a_larger_share_stands_first_whichever_way(before, after):
+    found = counted(*({name: [n] * 8 for name, n in one.items()} for one in (before, after)))
+
+    assert found == [(name, before[name], after[name]) for name in ("pods", "node_events")]
+
+
+def test_a_median_that_moved_is_told_though_one_repeat_is_farther():
+    assert counted({"pods": [5] * 4}, {"pods": [7, 7, 7, 9]}) == [("pods", 5, 7)]
+
+
+def test_evidence_is_that_of_the_first_repeat_that_shows_it():
+    said = [
+        Finding(check="throttling", severity=Severity.NOTE, evidence=f"{n} node events")
+        for n in range(1, 11)
+    ]
+    slow = measured({**COSTS, "round": (40, 886)})
+    now = [structs.replace(m, findings=(f,)) for m, f in zip(slow, said, strict=True)]
+
+    (noted,) = held_against([measured()], now).noted
+
+    assert (noted.evidence, noted.repeats, noted.of) == ("1 node events", 10, 10)
