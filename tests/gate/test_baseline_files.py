@@ -540,3 +540,35 @@ def test_only_the_latest_sessions_are_kept(tmp_path):
 
     assert len(found.sessions) == baseline.MAX_SESSIONS
     assert found.sessions[-1].id == f"s{baseline.MAX_SESSIONS + 2}"
+
+
+def test_a_baseline_of_the_first_schema_is_read_without_the_canaries_it_had():
+    older = TEXT.replace("schema: 2", "schema: 1").replace(
+        "    tolerances:", "    canaries:\n      cpu_ns: 45000000\n    tolerances:"
+    )
+
+    assert baseline.loads(older, "f") == baseline.loads(TEXT, "f")
+    with pytest.raises(BaselineError, match="canaries"):
+        baseline.loads(older.replace("schema: 1", "schema: 2"), "f")
+
+
+@pytest.mark.parametrize(
+    ("case", "start"),
+    [("Chain of 15", "Chain_of_15-"), ("..hidden", "hidden-"), ("...", "case-"), ("a/b", "a_b-")],
+)
+def test_a_file_is_named_after_its_case(case, start):
+    assert store.file_name(case).startswith(start)
+    assert len(store.file_name("x" * 200)) == 80 + len("-123456.yaml")
+
+
+def test_a_case_keeps_its_own_baseline_though_another_environments_is_newer(tmp_path):
+    kept = BaselineStore(tmp_path)
+    elsewhere = structs.replace(HERE, machine=structs.replace(MACHINE, cpu_count=8))
+    kept.put(CHAIN)
+    kept.put(
+        structs.replace(CHAIN, environment=elsewhere, recorded="2026-11-25T08:00:00Z", digest="d9")
+    )
+
+    assert kept.find("chain", Size.DEFAULT, HERE).digest == "d1"
+    assert kept.find("chain", Size.DEFAULT, elsewhere).digest == "d9"
+    assert kept.find("chain", Size.SHORT, HERE) is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -64,3 +65,25 @@ def test_scaling_changes_no_level(seed, factor):
     scaled = [[value * factor for value in values] for values in runs]
 
     assert [level.first for level in levels(runs)] == [level.first for level in levels(scaled)]
+
+
+def steady(*factors):
+    """Runs whose repeats agree."""
+    return [[round(5e8 * factor)] * 10 for factor in factors]
+
+
+def test_runs_that_differ_by_more_than_their_repeats_are_one_level():
+    assert len(levels(steady(*[1, 1.2] * 8))) == 1
+
+
+def test_a_level_may_be_a_run_long():
+    assert [(level.first, level.last) for level in levels(steady(1, *[2] * 5))] == [(0, 0), (1, 5)]
+    assert [(level.first, level.last) for level in levels(steady(*[1] * 5, 2))] == [(0, 4), (5, 5)]
+
+
+@pytest.mark.parametrize(("errors", "count"), [(2.87, 1), (2.99, 2)])
+def test_a_series_parts_where_chance_would_part_one_in_a_hundred(errors, count):
+    """One in a hundred on either side and three places to part: 2.935 standard errors of 2 %."""
+    later = math.exp(0.02 * errors * math.sqrt(1 / 2 + 1 / 2))
+
+    assert len(levels(steady(1, 1, later, later))) == count
