@@ -81,9 +81,9 @@ def test_a_level_may_be_a_run_long():
     assert [(level.first, level.last) for level in levels(steady(*[1] * 5, 2))] == [(0, 4), (5, 5)]
 
 
-@pytest.mark.parametrize(("errors", "count"), [(2.87, 1), (2.99, 2)])
-def test_a_series_parts_where_chance_would_part_one_in_a_hundred(errors, count):
-    """One in a hundred on either side and three places to part: 2.935 standard errors of 2 %."""
+@pytest.mark.parametrize(("errors", "count"), [(3.54, 1), (3.64, 2)])
+def test_a_series_parts_where_chance_would_part_one_in_a_thousand(errors, count):
+    """One in a thousand, on either side, at three places to part: 3.588 standard errors of 2 %."""
     later = math.exp(0.02 * errors * math.sqrt(1 / 2 + 1 / 2))
 
     assert len(levels(steady(1, 1, later, later))) == count
