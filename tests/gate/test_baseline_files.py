@@ -461,6 +461,65 @@ def test_the_key_names_cluster_admin_and_cpus():
     assert environment.key(structs.replace(HERE)) == environment.key(HERE)
 
 
+def test_a_key_stays_what_it_is():
+    """Another one would lose every baseline that is stored."""
+    more = structs.replace(HERE, python="3.11", flytekit="1.16.26", chart="flyte-binary v1.16.8")
+
+    assert environment.key(HERE) == "local-stand-in-2cpu-3c8d30"
+    assert environment.key(more) == "local-stand-in-2cpu-06250a"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "start"),
+    [
+        ("command:./my prog", "command_._my_prog-"),
+        ("Kind", "Kind-"),
+        ("", "_-"),
+        ("k" * 40, "k" * 32 + "-"),
+    ],
+)
+def test_a_key_is_a_folders_name(cluster, start):
+    assert environment.key(structs.replace(HERE, cluster_kind=cluster)).startswith(start)
+
+
+def test_differences_are_told_by_name_identity_first():
+    now = structs.replace(
+        HERE,
+        cluster_kind="kind",
+        admin_kind=AdminKind.FLYTEADMIN,
+        distribution="kind v1.34.1",
+        blob_store="minio",
+        database="postgres",
+        chart="flyte-binary",
+        kubelet_slots=None,
+        python="3.12",
+        flytekit="1.17",
+        machine=structs.replace(
+            MACHINE, engine_digest="e2", cpu_model="M", cpu_count=8, memory_class="1GiB", kernel="7"
+        ),
+    )
+
+    told = [str(difference) for difference in environment.differences(HERE, now)]
+
+    assert told == [
+        "cluster local -> kind",
+        f"admin stand-in -> {AdminKind.FLYTEADMIN.value}",
+        "distribution kube-apiserver v1.34.1 -> kind v1.34.1",
+        "blob store versitygw v1.8.0 -> minio",
+        "database stand-in -> postgres",
+        "chart none -> flyte-binary",
+        "engine e1 -> e2",
+        "CPU Xeon 8481C -> M",
+        "CPUs 2 -> 8",
+        "memory 8GiB -> 1GiB",
+        "kernel 6.1.0 -> 7",
+        "kubelet slots 8 -> none",
+        "Python none -> 3.12",
+        "flytekit none -> 1.17",
+    ]
+    assert environment.differences(HERE, HERE) == ()
+
+
 def test_the_subject_is_no_key(tmp_path):
     kept = BaselineStore(tmp_path)
     first = kept.put(CHAIN)
@@ -490,6 +549,7 @@ def test_a_replaced_baseline_stays_as_the_anchor_of_all_that_follow(tmp_path):
 
     assert found.recorded == "2026-11-23T00:00:00Z"
     assert found.anchor.recorded == CHAIN.recorded
+    assert found.anchor.commit == CHAIN.commit
     assert found.anchor.sessions == CHAIN.sessions
 
 
