@@ -710,7 +710,12 @@ def test_a_node_without_edges_is_scheduled_after_what_ended_last_before_it():
     }
 
 
-def test_news_of_an_array_nodes_last_sub_task_may_wait_for_the_resync_too():
+@pytest.mark.parametrize(
+    ("acted", "waited"),
+    [(1500, "flyte waiting: batching tick"), (8000, "flyte waiting: resync timer")],
+)
+def test_news_of_an_array_nodes_sub_task_waits_for_the_timer_that_its_handle_fits(acted, waited):
+    """However long that handle takes."""
     names = ["e-n0-0-n0-0"]
     whole = run(
         [node("n0", 0, 10, 9000)],
@@ -719,12 +724,12 @@ def test_news_of_an_array_nodes_last_sub_task_may_wait_for_the_resync_too():
         seen=workflow(0, {"n0": {"kind": "array", "array": {"Parallelism": 0}}}),
     )
 
-    ownership = owned(whole, [pod(names[0], 0, 0, 0, 1000)], [(8000, 9000)])
+    ownership = owned(whole, [pod(names[0], 0, 0, 0, 1000)], [(acted, 9000)])
 
     assert points(ownership.owners) == {
         "user container": 1000,
-        "flyte waiting: resync timer": 7000,
-        "flyte working": 1000,
+        waited: acted - 1000,
+        "flyte working": 9000 - acted,
     }
 
 

@@ -553,6 +553,17 @@ def test_a_replaced_baseline_stays_as_the_anchor_of_all_that_follow(tmp_path):
     assert found.anchor.sessions == CHAIN.sessions
 
 
+def test_an_anchor_keeps_what_tells_its_pace(tmp_path):
+    kept = BaselineStore(tmp_path)
+    kept.put(accepted([{"handle_ns": [500 * MS] * 3, "cpu_ns": [45 * MS] * 3}]))
+    subject = structs.replace(RELEASE, digest="d2")
+    kept.put(accepted([{"handle_ns": [600 * MS] * 3}], subject=subject))
+
+    (session,) = kept.find("chain", Size.DEFAULT, HERE).anchor.sessions
+
+    assert session.canaries == {"cpu_ns": (45 * MS,) * 3}
+
+
 def test_another_form_of_the_case_begins_a_new_anchor(tmp_path):
     kept = BaselineStore(tmp_path)
     kept.put(CHAIN)

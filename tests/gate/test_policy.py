@@ -62,6 +62,7 @@ def test_looks_are_at_a_half_three_quarters_and_the_whole_of_the_budget(budget, 
         found.append(repeats)
 
     assert found == looks
+    assert policy.more(repeats) == 0
 
 
 @pytest.mark.parametrize(
