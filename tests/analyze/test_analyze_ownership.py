@@ -754,3 +754,16 @@ def test_a_start_node_is_not_scheduled_and_attempts_are_graphs_of_their_own():
         "n0-0-a": None,
         "n0-1-b": None,
     }
+
+
+def test_a_launch_plan_node_that_was_aborted_before_its_execution_began_is_owned():
+    whole = run(
+        [node("n0", 0, 10, phase="RUNNING")],
+        ended=100,
+        phase="ABORTED",
+        seen=workflow(
+            0, {"n0": {"kind": "workflow", "workflow": {"launchPlanRefId": {"name": "lp"}}}}
+        ),
+    )
+
+    assert sum(points(owned(whole, handles=[(0, 10)]).owners).values()) == 100
