@@ -28,9 +28,7 @@ def sample(metric, *sessions, now=(), beside=None):
 def pace_of(now, before=DEMANDED):
     return pace_beside(
         accepted([{**before, **SUNG}]).sessions,
-        repeats(
-            **now, canaries={name: values[: len(now["pods"])] for name, values in SUNG.items()}
-        ),
+        repeats(**now, canaries=SUNG),
         Policy(),
     )
 
@@ -59,7 +57,7 @@ def test_a_duration_of_nothing_follows_the_pace():
 
 
 def test_the_pace_counts_where_every_repeat_knows_the_metric():
-    beside = pace_of({**DEMANDED})
+    beside = pace_of(DEMANDED)
     known, unknown = {"handle_ns": (1, 2, 3)}, {"handle_ns": (1, None, 3)}
 
     assert sample("handle_ns", known, known, beside=beside).pace is beside

@@ -13,6 +13,7 @@ from pytest_flyteperf.model import METRICS, AdminKind, Finding, Severity, Shape,
 from tests.gate.gate_examples import HERE, MACHINE, MS, POLICY, accepted, noisy, repeats
 
 TIGHT = [x * MS for x in (100, 101, 102, 100, 101, 102, 100, 101, 102, 101)]
+LOST = [Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")]
 
 
 def judged(now, before, **given):
@@ -156,8 +157,7 @@ def test_failed_execution_fails_the_case_and_keeps_the_figures():
 
 
 def test_few_invalid_repeats_are_left_out_and_told():
-    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")
-    slow = repeats(findings=[lost], handle_ns=[900 * MS] * 2)
+    slow = repeats(findings=LOST, handle_ns=[900 * MS] * 2)
 
     result = judged([*repeats(handle_ns=TIGHT), *slow], accepted([{"handle_ns": TIGHT}]))
 
@@ -168,8 +168,7 @@ def test_few_invalid_repeats_are_left_out_and_told():
 
 
 def test_more_than_a_fifth_of_invalid_repeats_make_the_case_invalid():
-    lost = Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")
-    slow = repeats(findings=[lost], handle_ns=[900 * MS] * 3)
+    slow = repeats(findings=LOST, handle_ns=[900 * MS] * 3)
 
     result = judged([*repeats(handle_ns=TIGHT), *slow], accepted([{"handle_ns": TIGHT}]))
 
@@ -747,9 +746,6 @@ def test_a_baseline_of_one_repeat_decides_no_time_and_what_to_do_is_told():
 )
 def test_an_interval_and_a_tolerance_of_three_give_a_verdict(ends, verdict):
     assert _verdict(Shift(*ends), Shift(*ends), tolerance=3, shrinkage=2) is verdict
-
-
-LOST = [Finding(check="lost spans", severity=Severity.INVALID, evidence="17 of 18 events")]
 
 
 @pytest.mark.parametrize(
